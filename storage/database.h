@@ -83,6 +83,7 @@ class Database {
  private:
   friend class Statement;
   Database() = default;
+  void configure(int cacheKiB);
   [[noreturn]] void fail(const char* attempted) const;
 
   sqlite3* handle_ = nullptr;
