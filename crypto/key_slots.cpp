@@ -1,0 +1,262 @@
+#include "crypto/key_slots.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "crypto/aead.h"
+#include "crypto/argon2_derivation.h"
+#include "crypto/failure.h"
+#include "crypto/hash.h"
+#include "crypto/kdf.h"
+#include "crypto/key_file.h"
+#include "crypto/key_slot_codec.h"
+
+namespace waystation::crypto {
+namespace {
+
+constexpr std::string_view kCheckPurpose = "waystation master check v1";
+constexpr std::string_view kKeyFilePurpose = "waystation key file v1";
+constexpr std::size_t kLeastKeyFileContent = 32;
+
+// Names the master key without telling it: 256 random bits can't be guessed back.
+std::string masterCheckOf(const Secret& master, std::string_view storeId) {
+  return std::string(hkdfSha256(master.view(), storeId, kCheckPurpose, kMasterCheckSize).view());
+}
+
+Secret wrappingKeyOf(const KeySlotRecord& slot, std::string_view credential) {
+  if (slot.kind == SlotKind::kPassphrase) {
+    return argon2id(credential, slot.salt, slot.cost, kAeadKeySize);
+  }
+  return hkdfSha256(credential, slot.salt, kKeyFilePurpose, kAeadKeySize);
+}
+
+void wrap(KeySlotRecord& slot, std::string_view storeId, Random& random, const Secret& master,
+          std::string_view credential) {
+  slot.salt = random.bytes(kSlotSaltSize);
+  const Secret key = wrappingKeyOf(slot, credential);
+  slot.wrapped =
+      sealWithRandomNonce(random, key.view(), associatedDataOf(storeId, slot), master.view());
+}
+
+KeySlotRecord describe(SlotKind kind, const std::string& label, const Argon2Cost& cost) {
+  if (!isAcceptableLabel(label)) {
+    throw Failure("key.malformed-label",
+                  "A slot's label has at most 64 bytes and no control characters. Nothing was "
+                  "changed.");
+  }
+  KeySlotRecord slot;
+  slot.kind = kind;
+  slot.label = label;
+  slot.cost = cost;
+  return slot;
+}
+
+KeySlotRecord describePassphrase(std::string_view passphrase, const std::string& label,
+                                 const Argon2Cost& cost) {
+  if (passphrase.empty()) {
+    throw Failure("key.passphrase-empty", "The passphrase is empty. Nothing was changed.");
+  }
+  if (!isWithinLimits(cost)) {
+    throw Failure(
+        "key.malformed-cost",
+        "The cost of the passphrase is outside what any node would accept: at most 1 GiB "
+        "of memory, 64 passes, 16 lanes, and 4 GiB over all passes. Nothing was changed.");
+  }
+  return describe(SlotKind::kPassphrase, label, cost);
+}
+
+// Slots stay sorted by number; a new one takes the first number that is free.
+int insert(std::vector<KeySlotRecord>& slots, KeySlotRecord slot) {
+  std::uint16_t number = 1;
+  auto place = slots.begin();
+  while (place != slots.end() && place->number == number) {
+    ++place;
+    ++number;
+  }
+  slot.number = number;
+  slots.insert(place, std::move(slot));
+  return number;
+}
+
+}  // namespace
+
+struct KeySlots::Contents {
+  KeySlotFile file;
+
+  // The number must be known before the wrapping, which is bound to it.
+  int add(KeySlotRecord slot, Random& random, const Secret& master, std::string_view credential) {
+    if (file.slots.size() >= kMostSlots) {
+      throw Failure("key.too-many-slots",
+                    "All 16 slots of the key file are in use. Nothing was changed; remove one.");
+    }
+    const int number = insert(file.slots, std::move(slot));
+    const auto added = std::find_if(file.slots.begin(), file.slots.end(),
+                                    [number](const auto& each) { return each.number == number; });
+    wrap(*added, file.storeId, random, master, credential);
+    return number;
+  }
+
+  std::optional<Secret> open(SlotKind kind, std::string_view credential) const {
+    for (const KeySlotRecord& slot : file.slots) {
+      if (slot.kind != kind) {
+        continue;
+      }
+      const Secret key = wrappingKeyOf(slot, credential);
+      std::optional<std::string> master =
+          openWithLeadingNonce(key.view(), associatedDataOf(file.storeId, slot), slot.wrapped);
+      if (master) {
+        return checked(*master);
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  // Takes the bytes over into a Secret and leaves zeros behind.
+  Secret checked(std::string& bytes) const {
+    Secret master = Secret::copyOf(bytes);
+    OPENSSL_cleanse(bytes.data(), bytes.size());
+    if (!equalConstantTime(masterCheckOf(master, file.storeId), file.masterCheck)) {
+      throw Failure("key.file-damaged",
+                    "The key file holds a slot that belongs to another store. Nothing was changed. "
+                    "Put back a copy of the key file that was made with the last backup.");
+    }
+    return master;
+  }
+};
+
+KeySlots::KeySlots(std::filesystem::path file, std::unique_ptr<Contents> contents)
+    : file_(std::move(file)),
+      storeId_(contents->file.storeId),
+      image_(encodeKeySlotFile(contents->file)),
+      contents_(std::move(contents)) {}
+
+KeySlots KeySlots::create(const std::filesystem::path& file, Random& random,
+                          std::string_view passphrase, const Argon2Cost& cost) {
+  KeySlotRecord slot = describePassphrase(passphrase, "passphrase", cost);
+  Secret master(kMasterKeySize);
+  random.fill(master.data(), master.size());
+  auto contents = std::make_unique<Contents>();
+  contents->file.storeId = random.bytes(kStoreIdSize);
+  contents->file.masterCheck = masterCheckOf(master, contents->file.storeId);
+  contents->add(std::move(slot), random, master, passphrase);
+  KeySlots result(file, std::move(contents));
+  createKeyFile(file, result.image_);
+  return result;
+}
+
+KeySlots::KeySlots(std::filesystem::path file)
+    : file_(std::move(file)),
+      image_(readKeyFile(file_, kMostKeyFileSize)),
+      contents_(std::make_unique<Contents>(Contents{decodeKeySlotFile(image_)})) {
+  storeId_ = contents_->file.storeId;
+}
+
+KeySlots::KeySlots(const KeySlots& other)
+    : file_(other.file_),
+      storeId_(other.storeId_),
+      image_(other.image_),
+      contents_(std::make_unique<Contents>(*other.contents_)) {}
+
+KeySlots& KeySlots::operator=(const KeySlots& other) {
+  KeySlots copy(other);
+  *this = std::move(copy);
+  return *this;
+}
+
+KeySlots::KeySlots(KeySlots&&) noexcept = default;
+KeySlots& KeySlots::operator=(KeySlots&&) noexcept = default;
+KeySlots::~KeySlots() = default;
+
+Secret KeySlots::openWithPassphrase(std::string_view passphrase) const {
+  std::optional<Secret> master = contents_->open(SlotKind::kPassphrase, passphrase);
+  if (!master) {
+    throw Failure("key.wrong-passphrase",
+                  "The passphrase opens no slot of the key file. Nothing was changed; check "
+                  "capitals and the keyboard's language, and try again.");
+  }
+  return std::move(*master);
+}
+
+Secret KeySlots::openWithKeyFile(std::string_view keyFileContent) const {
+  std::optional<Secret> master;
+  if (keyFileContent.size() >= kLeastKeyFileContent) {
+    master = contents_->open(SlotKind::kKeyFile, keyFileContent);
+  }
+  if (!master) {
+    throw Failure("key.wrong-key-file",
+                  "This token's file opens no slot of the key file. Nothing was changed; use the "
+                  "token that was made for this store, or the passphrase.");
+  }
+  return std::move(*master);
+}
+
+int KeySlots::addPassphrase(const Secret& master, Random& random, std::string_view passphrase,
+                            const std::string& label, const Argon2Cost& cost) {
+  requireMaster(master);
+  auto next = std::make_unique<Contents>(*contents_);
+  const int number =
+      next->add(describePassphrase(passphrase, label, cost), random, master, passphrase);
+  write(std::move(next));
+  return number;
+}
+
+int KeySlots::addKeyFile(const Secret& master, Random& random, std::string_view keyFileContent,
+                         const std::string& label) {
+  requireMaster(master);
+  if (keyFileContent.size() < kLeastKeyFileContent) {
+    throw Failure("key.key-file-short",
+                  "The token's file must have at least 32 bytes, all random. Nothing was changed.");
+  }
+  auto next = std::make_unique<Contents>(*contents_);
+  const int number = next->add(describe(SlotKind::kKeyFile, label, Argon2Cost{0, 0, 0}), random,
+                               master, keyFileContent);
+  write(std::move(next));
+  return number;
+}
+
+void KeySlots::remove(int number) {
+  auto next = std::make_unique<Contents>(*contents_);
+  std::vector<KeySlotRecord>& slots = next->file.slots;
+  const auto found = std::find_if(slots.begin(), slots.end(),
+                                  [number](const auto& each) { return each.number == number; });
+  if (found == slots.end()) {
+    throw Failure("key.no-such-slot",
+                  "The key file has no slot " + std::to_string(number) + ". Nothing was changed.");
+  }
+  if (slots.size() == 1) {
+    throw Failure("key.last-slot",
+                  "This is the last slot: without it nobody could open the store again. Nothing "
+                  "was changed; add another slot first.");
+  }
+  slots.erase(found);
+  write(std::move(next));
+}
+
+std::vector<SlotInfo> KeySlots::list() const {
+  std::vector<SlotInfo> result;
+  for (const KeySlotRecord& slot : contents_->file.slots) {
+    result.push_back({slot.number, slot.kind, slot.label});
+  }
+  return result;
+}
+
+void KeySlots::requireMaster(const Secret& master) const {
+  if (master.size() != kMasterKeySize ||
+      !equalConstantTime(masterCheckOf(master, storeId_), contents_->file.masterCheck)) {
+    throw Failure("key.malformed",
+                  "The key given is not this store's master key. Nothing was changed.");
+  }
+}
+
+void KeySlots::write(std::unique_ptr<Contents> next) {
+  std::string image = encodeKeySlotFile(next->file);
+  replaceKeyFile(file_, image_, image);
+  image_ = std::move(image);
+  contents_ = std::move(next);
+}
+
+}  // namespace waystation::crypto
