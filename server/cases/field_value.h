@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string_view>
+
+namespace waystation::cases {
+
+// A day of the Gregorian calendar as YYYY-MM-DD, of the years 1800 to 2200: what lies outside is a
+// slip of the keyboard.
+bool isRealDate(std::string_view text);
+
+// A place code as the common operational datasets write them: two or three letters of the country,
+// then capital letters and digits, 20 at most.
+bool isPlaceCode(std::string_view text);
+
+// "urn:uuid:" and a UUID in lower case (RFC 9562).
+bool isRecordReference(std::string_view text);
+
+// 1 to 64 letters, digits, '_', '-' or '.', the first a letter or digit.
+bool isCodeText(std::string_view text);
+
+}  // namespace waystation::cases
