@@ -35,7 +35,9 @@ struct CertificateTerms {
   bool server = true;                       // serverAuth beside clientAuth
 };
 // Signs a request after checking its own signature. Serial numbers are 128 random bits.
-// Throws Failure("certificate.request-malformed").
+// Throws Failure: "certificate.request-malformed", "certificate.terms-malformed" (a name, address or
+// time that no certificate can hold), "certificate.malformed" (the authority is none, or its key is
+// another's).
 std::string signRequest(const KeyAndCertificate& authority, const std::string& requestPem,
                         const CertificateTerms& terms);
 

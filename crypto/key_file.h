@@ -13,9 +13,9 @@ namespace waystation::crypto {
 // Throws Failure: "key.file-missing", "key.file-unreadable".
 std::string readKeyFile(const std::filesystem::path& file, std::size_t most);
 
-// Writes `content` beside `file`, syncs it, renames it to `file` and syncs the directory. Before it
-// returns, nothing that follows may rely on the new content; when it throws, `file` is whole, and
-// old unless the last sync alone failed. Readable by its owner only.
+// Writes `content` beside `file`, syncs it, renames it to `file` and syncs the directory. When it
+// returns, the content survives a power cut; when it throws, `file` is whole, and old unless the
+// last sync alone failed. Readable by its owner only.
 // Throws Failure: "key.file-exists" (creating), "key.file-changed" (the file is not `previous` any
 // more), "key.write-failed".
 void createKeyFile(const std::filesystem::path& file, std::string_view content);

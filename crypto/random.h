@@ -11,7 +11,8 @@ class Random {
  public:
   virtual ~Random() = default;
 
-  // Fills `size` bytes at `out`. Throws Failure("random.unavailable") and leaves nothing half random.
+  // Fills `size` bytes at `out`. Throws Failure("random.unavailable") and leaves nothing half
+  // random.
   virtual void fill(void* out, std::size_t size) = 0;
 
   std::string bytes(std::size_t size);
