@@ -4,6 +4,9 @@
 
 #include <utility>
 
+#include "storage/encrypting_vfs.h"
+#include "storage/main_file.h"
+
 namespace waystation::storage {
 
 namespace {
@@ -106,38 +109,47 @@ std::string_view Statement::view(int column) const {
                           : std::string_view(static_cast<const char*>(bytes), size);
 }
 
-Database::Database(const std::filesystem::path& file, const crypto::Secret&, OpenMode mode,
+Database::Database(const std::filesystem::path& file, const crypto::Secret& key, OpenMode mode,
                    int cacheKiB)
-    : name_(file.string()) {
-  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  flags |= mode == OpenMode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  if (mode == OpenMode::kCreate) flags |= SQLITE_OPEN_CREATE;
-  const int result = sqlite3_open_v2(name_.c_str(), &handle_, flags, nullptr);
+    : store_(EncryptingVfs::instance().acquire(file, key, mode)), name_(store_->path()) {
   try {
-    if (result != SQLITE_OK) fail("opening");
+    open(name_.c_str(), mode == OpenMode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     configure(cacheKiB);
+    // Writes the first page of a new database, so that its key can be checked from now on.
     if (mode != OpenMode::kReadOnly) execute("PRAGMA journal_mode = WAL");
+    statement("SELECT count(*) FROM sqlite_schema").run();
   } catch (...) {
-    sqlite3_close_v2(handle_);
+    close();
     throw;
   }
 }
 
 std::unique_ptr<Database> Database::inMemory() {
+  EncryptingVfs::instance();  // plain files are out of reach from here, too
   std::unique_ptr<Database> database(new Database());
   database->name_ = ":memory:";
-  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READWRITE |
-                    SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY;
-  if (sqlite3_open_v2(":memory:", &database->handle_, flags, nullptr) != SQLITE_OK) {
-    database->fail("opening");
-  }
+  database->open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY);
   database->configure(16 * 1024);
   return database;
 }
 
 Database::~Database() {
+  close();
+}
+
+void Database::open(const char* file, int flags) {
+  constexpr int kAlways = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  if (sqlite3_open_v2(file, &handle_, flags | kAlways, EncryptingVfs::instance().name()) !=
+      SQLITE_OK) {
+    fail("opening");
+  }
+}
+
+void Database::close() {
   for (const auto& [sql, statement] : idle_) sqlite3_finalize(statement);
+  idle_.clear();
   sqlite3_close_v2(handle_);
+  handle_ = nullptr;
 }
 
 void Database::configure(int cacheKiB) {
@@ -203,10 +215,19 @@ void Database::fail(const char* attempted) const {
     default:
       break;
   }
-  if (extended == SQLITE_IOERR_DATA) throw Failure("store.damaged-page", name_ + " is damaged.");
+  if (extended == SQLITE_IOERR_DATA) failAtPage();
   // The statement's text has no values in it (they are bound), so it may be shown.
   throw Failure("store.sqlite", name_ + ": " + sqlite3_errmsg(handle_) + " (" +
                                     std::to_string(extended) + ") at: " + attempted);
+}
+
+void Database::failAtPage() const {
+  std::uint32_t page = 0;
+  sqlite3_file_control(handle_, "main", MainFile::kDamagedPageControl, &page);
+  throw Failure("store.damaged-page",
+                "Page " + std::to_string(page) + " of " + name_ +
+                    " was changed or damaged on the disk, and was not used. Check the disk, and "
+                    "restore the store from a backup.");
 }
 
 Transaction::Transaction(Database& database) : database_(database) {

@@ -11,6 +11,7 @@
 
 #include "crypto/failure.h"
 #include "crypto/secret.h"
+#include "storage/open_mode.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -18,6 +19,7 @@ struct sqlite3_stmt;
 namespace waystation::storage {
 
 class Database;
+class StoreFile;
 
 // A prepared statement, taken from its connection's cache and given back, reset, when it goes.
 // Parameters count from 1, columns from 0, as SQLite does. Errors throw (see Database).
@@ -33,9 +35,9 @@ class Statement {
   Statement& bindBlob(int index, std::string_view value);
   Statement& bindNull(int index);
 
-  bool step();  // true while there is a row
-  void run();   // steps to the end
-  void reset(); // to bind and step again
+  bool step();   // true while there is a row
+  void run();    // steps to the end
+  void reset();  // to bind and step again
 
   bool isNull(int column) const;
   std::int64_t integer(int column) const;
@@ -51,8 +53,6 @@ class Statement {
   sqlite3_stmt* statement_;
   std::string sql_;
 };
-
-enum class OpenMode { kReadWrite, kCreate, kReadOnly };
 
 // One connection to an encrypted database. Not for two threads at once.
 //
@@ -83,9 +83,13 @@ class Database {
  private:
   friend class Statement;
   Database() = default;
+  void open(const char* file, int flags);
   void configure(int cacheKiB);
+  void close();
   [[noreturn]] void fail(const char* attempted) const;
+  [[noreturn]] void failAtPage() const;
 
+  std::shared_ptr<StoreFile> store_;  // none in memory; outlives the handle
   sqlite3* handle_ = nullptr;
   std::string name_;
   std::unordered_multimap<std::string, sqlite3_stmt*> idle_;

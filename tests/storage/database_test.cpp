@@ -2,19 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
+#include "tests/support/storage/store_on_disk.h"
 
 namespace waystation::storage {
 namespace {
-
-std::string codeOf(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Failure& failure) {
-    return failure.code();
-  }
-  return "";
-}
 
 std::int64_t countOf(Database& database, const std::string& table) {
   Statement query = database.statement("SELECT count(*) FROM " + table);

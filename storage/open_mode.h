@@ -1,0 +1,7 @@
+#pragma once
+
+namespace waystation::storage {
+
+enum class OpenMode { kReadWrite, kCreate, kReadOnly };
+
+}  // namespace waystation::storage

@@ -1,0 +1,221 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/database.h"
+
+namespace waystation::storage {
+
+// Rows, not meanings: what a node keeps, handed in and out as bytes and numbers. `sync` knows what
+// a record, a change, a chain is. Identities of 64 bits are stored as SQLite integers (two's
+// complement); record ids as 16-byte blobs, whose order is the ids' order.
+//
+// A Store is a view over one connection; writing methods want a Transaction around them.
+
+struct RecordRow {
+  std::int64_t row = 0;
+  std::string id;
+  std::string kind;
+  std::string root;
+  int conflicts = 0;
+  std::int64_t changedSeq = 0;  // journal entry that touched it last
+  std::int64_t upwardSeq = 0;   // last such entry that has to go up; 0: none
+  std::string state;
+};
+
+struct RootRow {
+  std::string digest;  // 16 bytes
+  std::string scope;   // what the root's scope field says, as JSON text; empty: none
+  std::string custody;
+  std::int64_t records = 0;
+};
+
+struct JournalRow {
+  std::int64_t seq = 0;
+  std::uint64_t replica = 0;
+  std::uint64_t counter = 0;
+  std::int64_t receivedMs = 0;
+  std::string body;
+};
+
+// One link of the chain of what goes up (sync.md, section 3). `seq` 0: the body has gone.
+struct UpwardRow {
+  std::uint64_t incarnation = 0;
+  std::uint64_t number = 0;
+  std::int64_t seq = 0;
+  std::string salt;
+  std::string hash;
+};
+
+struct IncarnationRow {
+  std::uint64_t id = 0;
+  std::uint64_t parent = 0;
+  std::uint64_t parentNumber = 0;
+  std::string parentHash;
+  std::string saltKey;
+};
+
+// How far the chain of one incarnation of a leaf has been received.
+struct ChainRow {
+  std::uint64_t incarnation = 0;
+  std::uint64_t number = 0;
+  std::string hash;
+  std::string saltKey;
+};
+
+struct LeafRow {
+  std::int64_t leaf = 0;
+  std::string name;
+  std::string publicKey;
+  std::string certificateHash;
+  std::uint64_t incarnation = 0;  // the last one heard of
+  std::uint64_t feedAcked = 0;
+  std::int64_t lastContactMs = 0;
+  bool revoked = false;
+};
+
+enum class FeedType : int { kEnter = 1, kChange = 2, kLeave = 3 };
+
+struct FeedRow {
+  std::uint64_t number = 0;
+  FeedType type = FeedType::kChange;
+  std::string root;
+  std::int64_t seq = 0;
+};
+
+struct QuarantineRow {
+  std::int64_t id = 0;
+  std::string leaf;
+  std::string reason;
+  std::int64_t atMs = 0;
+  std::string body;
+};
+
+struct RecordQuery {
+  std::string kind;   // empty: any
+  std::string root;   // 16 bytes, or empty: any
+  std::string words;  // full-text query in FTS5's own syntax, or empty
+  bool conflictsOnly = false;
+  std::int64_t beforeSeq = INT64_MAX;  // the cursor: changed before (seq, row)
+  std::int64_t beforeRow = INT64_MAX;
+  int limit = 50;
+};
+
+class Store {
+ public:
+  // Brings the tables up to date. Call once for each database, on a writer.
+  static void createTables(Database& database);
+
+  // Borrows `database`.
+  explicit Store(Database& database) : db_(database) {}
+
+  // Named values of the node itself.
+  std::optional<std::string> meta(std::string_view name);
+  void setMeta(std::string_view name, std::string_view value);
+  std::int64_t metaNumber(std::string_view name, std::int64_t otherwise = 0);
+  void setMetaNumber(std::string_view name, std::int64_t value);
+
+  // Records and roots.
+  std::optional<RecordRow> record(std::string_view id);
+  std::int64_t putRecord(const RecordRow& row);  // inserts where row.row is 0; answers the row
+  std::vector<RecordRow> recordsOfRoot(std::string_view root, std::string_view afterId, int limit);
+  std::vector<RecordRow> find(const RecordQuery& query);
+  std::int64_t countRecords(std::string_view kind);
+  std::int64_t countConflicts();
+  void eachRecord(const std::function<void(const RecordRow&)>& visit);
+  std::optional<RootRow> root(std::string_view id);
+  void putRoot(std::string_view id, const RootRow& row);
+  // Roots whose custody or scope names the leaf, or whose scope is everybody's.
+  std::vector<std::string> rootsMeantFor(std::string_view leafName);
+  // Digests of all roots not about to leave.
+  void eachRootDigest(const std::function<void(std::string_view digest)>& visit);
+
+  // Journal.
+  std::int64_t appendJournal(const JournalRow& row);
+  std::optional<JournalRow> journal(std::int64_t seq);
+  std::optional<std::int64_t> journalSeq(std::uint64_t replica, std::uint64_t counter);
+  void linkRecord(std::int64_t recordRow, std::int64_t seq);
+  bool isLinked(std::int64_t recordRow, std::uint64_t replica, std::uint64_t counter);
+  // Entries that touch a record, newest first, from below `beforeSeq`.
+  std::vector<JournalRow> journalOfRecord(std::int64_t recordRow, std::int64_t beforeSeq,
+                                          int limit);
+  std::int64_t lastJournalSeq();
+
+  // What goes up.
+  void putIncarnation(const IncarnationRow& row);
+  std::optional<IncarnationRow> incarnation(std::uint64_t id);
+  void appendUpward(const UpwardRow& row);
+  std::optional<UpwardRow> upward(std::uint64_t incarnation, std::uint64_t number);
+  // Links after the one whose journal entry is `afterSeq`, in the order in which they were made.
+  std::vector<UpwardRow> upwardAfter(std::int64_t afterSeq, int limit);
+  std::int64_t countUpwardAfter(std::int64_t seq);
+
+  // Leaves, their chains, scopes and feeds: a hub's.
+  std::int64_t addLeaf(const LeafRow& row);
+  void putLeaf(const LeafRow& row);
+  std::optional<LeafRow> leafByName(std::string_view name);
+  std::vector<LeafRow> leaves();
+  std::optional<ChainRow> chain(std::int64_t leaf, std::uint64_t incarnation);
+  void putChain(std::int64_t leaf, const ChainRow& row);
+  bool inScope(std::int64_t leaf, std::string_view root);
+  void addScope(std::int64_t leaf, std::string_view root);
+  void removeScope(std::int64_t leaf, std::string_view root);
+  void eachScopeDigest(std::int64_t leaf, const std::function<void(std::string_view)>& visit);
+  std::vector<std::int64_t> leavesInScope(std::string_view root);
+  void appendFeed(std::int64_t leaf, FeedType type, std::string_view root, std::int64_t seq);
+  // The highest number given so far.
+  std::uint64_t numberedFeed(std::int64_t leaf);
+  // Numbers what waits, in order; answers the highest number given so far.
+  std::uint64_t numberFeed(std::int64_t leaf);
+  std::vector<FeedRow> feedAfter(std::int64_t leaf, std::uint64_t number, int limit);
+  void pruneFeed(std::int64_t leaf, std::uint64_t upTo);
+  void clearFeed(std::int64_t leaf);
+  void dropLeave(std::int64_t leaf, std::string_view root);  // a LEAVE that an ENTER overtakes
+  std::int64_t countFeed(std::int64_t leaf, std::uint64_t afterNumber);
+  std::vector<std::string> scopesOf(std::int64_t leaf);
+
+  // Roots that a leaf was told to let go of and has not yet said to have removed.
+  void addReleasing(std::int64_t leaf, std::string_view root);
+  void removeReleasing(std::int64_t leaf, std::string_view root);
+  bool isReleasing(std::int64_t leaf, std::string_view root);
+  // Which roots a root's records refer to.
+  void addName(std::string_view root, std::string_view named);
+  std::vector<std::string> namedBy(std::string_view root);
+  // Whether a root other than `except` in the leaf's scope names `named`.
+  bool isNamedInScope(std::int64_t leaf, std::string_view named, std::string_view except);
+
+  // Roots that this leaf was told to let go of, and the receipts for those that went.
+  void addLeaving(std::string_view root);
+  void removeLeaving(std::string_view root);
+  bool isLeaving(std::string_view root);
+  std::vector<std::string> leaving();
+  std::int64_t lastUpwardSeqOfRoot(std::string_view root);
+  // Removes a root's records, digests and the journal bodies that concern nothing else.
+  // Answers the rows of the records that went.
+  std::vector<std::int64_t> evictRoot(std::string_view root);
+  void addReceipt(std::string_view root);
+  std::vector<std::string> receipts();
+  void removeReceipt(std::string_view root);
+
+  // What could not be let in.
+  void addQuarantine(const QuarantineRow& row);
+  std::int64_t countQuarantine();
+  std::vector<QuarantineRow> quarantine(int limit);
+
+  // The search index: a projection, rebuilt from the records at any time.
+  void putSearch(std::int64_t recordRow, std::string_view words);
+  void removeSearch(std::int64_t recordRow);
+  void clearSearch();
+
+  Database& database() { return db_; }
+
+ private:
+  Database& db_;
+};
+
+}  // namespace waystation::storage

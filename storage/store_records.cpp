@@ -1,0 +1,202 @@
+// Records, roots and the search index.
+
+#include "storage/store.h"
+#include "storage/store_schema.h"
+
+namespace waystation::storage {
+namespace {
+
+constexpr std::string_view kRecordColumns =
+    "r.row, r.id, r.kind, r.root, r.conflicts, r.changed_seq, r.upward_seq, r.state";
+
+RecordRow readRecord(const Statement& statement) {
+  return {statement.integer(0),
+          statement.text(1),
+          statement.text(2),
+          statement.text(3),
+          static_cast<int>(statement.integer(4)),
+          statement.integer(5),
+          statement.integer(6),
+          statement.text(7)};
+}
+
+std::vector<RecordRow> readRecords(Statement& statement) {
+  std::vector<RecordRow> rows;
+  while (statement.step()) rows.push_back(readRecord(statement));
+  return rows;
+}
+
+std::string select(std::string_view tail) {
+  return "SELECT " + std::string(kRecordColumns) + " FROM records r " + std::string(tail);
+}
+
+}  // namespace
+
+void Store::createTables(Database& database) {
+  migrate(database, storeMigrations());
+}
+
+std::optional<std::string> Store::meta(std::string_view name) {
+  Statement statement = db_.statement("SELECT value FROM meta WHERE name = ?");
+  if (!statement.bindText(1, name).step()) return std::nullopt;
+  return statement.text(0);
+}
+
+void Store::setMeta(std::string_view name, std::string_view value) {
+  db_.statement(
+         "INSERT INTO meta VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value")
+      .bindText(1, name)
+      .bindBlob(2, value)
+      .run();
+}
+
+std::int64_t Store::metaNumber(std::string_view name, std::int64_t otherwise) {
+  const std::optional<std::string> text = meta(name);
+  return text ? std::stoll(*text) : otherwise;
+}
+
+void Store::setMetaNumber(std::string_view name, std::int64_t value) {
+  setMeta(name, std::to_string(value));
+}
+
+std::optional<RecordRow> Store::record(std::string_view id) {
+  Statement statement = db_.statement(select("WHERE id = ?"));
+  if (!statement.bindBlob(1, id).step()) return std::nullopt;
+  return readRecord(statement);
+}
+
+std::int64_t Store::putRecord(const RecordRow& row) {
+  if (row.row == 0) {
+    db_.statement(
+           "INSERT INTO records(kind, root, conflicts, changed_seq, upward_seq, state, id) "
+           "VALUES(?, ?, ?, ?, ?, ?, ?)")
+        .bindText(1, row.kind)
+        .bindBlob(2, row.root)
+        .bind(3, row.conflicts)
+        .bind(4, row.changedSeq)
+        .bind(5, row.upwardSeq)
+        .bindBlob(6, row.state)
+        .bindBlob(7, row.id)
+        .run();
+    return db_.lastInsertRowId();
+  }
+  db_.statement(
+         "UPDATE records SET kind = ?, root = ?, conflicts = ?, changed_seq = ?, upward_seq = ?, "
+         "state = ? WHERE row = ?")
+      .bindText(1, row.kind)
+      .bindBlob(2, row.root)
+      .bind(3, row.conflicts)
+      .bind(4, row.changedSeq)
+      .bind(5, row.upwardSeq)
+      .bindBlob(6, row.state)
+      .bind(7, row.row)
+      .run();
+  return row.row;
+}
+
+std::vector<RecordRow> Store::recordsOfRoot(std::string_view root, std::string_view afterId,
+                                            int limit) {
+  Statement statement = db_.statement(select("WHERE root = ? AND id > ? ORDER BY id LIMIT ?"));
+  statement.bindBlob(1, root).bindBlob(2, afterId).bind(3, limit);
+  return readRecords(statement);
+}
+
+std::vector<RecordRow> Store::find(const RecordQuery& query) {
+  std::string tail;
+  if (!query.words.empty()) tail += "JOIN search s ON s.rowid = r.row ";
+  tail += "WHERE (r.changed_seq < ?1 OR (r.changed_seq = ?1 AND r.row < ?2)) ";
+  if (!query.kind.empty()) tail += "AND r.kind = ?3 ";
+  if (!query.root.empty()) tail += "AND r.root = ?4 ";
+  if (query.conflictsOnly) tail += "AND r.conflicts > 0 ";
+  if (!query.words.empty()) tail += "AND search MATCH ?5 ";
+  tail += "ORDER BY r.changed_seq DESC, r.row DESC LIMIT ?6";
+  Statement statement = db_.statement(select(tail));
+  statement.bind(1, query.beforeSeq).bind(2, query.beforeRow).bind(6, query.limit);
+  if (!query.kind.empty()) statement.bindText(3, query.kind);
+  if (!query.root.empty()) statement.bindBlob(4, query.root);
+  if (!query.words.empty()) statement.bindText(5, query.words);
+  return readRecords(statement);
+}
+
+std::int64_t Store::countRecords(std::string_view kind) {
+  Statement statement = db_.statement(kind.empty() ? "SELECT count(*) FROM records"
+                                                   : "SELECT count(*) FROM records WHERE kind = ?");
+  if (!kind.empty()) statement.bindText(1, kind);
+  statement.step();
+  return statement.integer(0);
+}
+
+std::int64_t Store::countConflicts() {
+  Statement statement = db_.statement("SELECT count(*) FROM records WHERE conflicts > 0");
+  statement.step();
+  return statement.integer(0);
+}
+
+void Store::eachRecord(const std::function<void(const RecordRow&)>& visit) {
+  Statement statement = db_.statement(select("ORDER BY r.row"));
+  while (statement.step()) visit(readRecord(statement));
+}
+
+std::optional<RootRow> Store::root(std::string_view id) {
+  Statement statement =
+      db_.statement("SELECT digest, scope, custody, records FROM roots WHERE id = ?");
+  if (!statement.bindBlob(1, id).step()) return std::nullopt;
+  return RootRow{statement.text(0), statement.text(1), statement.text(2), statement.integer(3)};
+}
+
+void Store::putRoot(std::string_view id, const RootRow& row) {
+  db_.statement(
+         "INSERT INTO roots(id, digest, scope, custody, records) VALUES(?, ?, ?, ?, ?) "
+         "ON CONFLICT(id) DO UPDATE SET digest = excluded.digest, scope = excluded.scope, "
+         "custody = excluded.custody, records = excluded.records")
+      .bindBlob(1, id)
+      .bindBlob(2, row.digest)
+      .bindText(3, row.scope)
+      .bindText(4, row.custody)
+      .bind(5, row.records)
+      .run();
+}
+
+std::vector<std::string> Store::rootsMeantFor(std::string_view leafName) {
+  Statement statement = db_.statement(
+      "SELECT id FROM roots WHERE custody = ?1 OR scope = '\"all\"' "
+      "OR (scope LIKE '[%' AND instr(scope, '\"' || ?1 || '\"') > 0)");
+  statement.bindText(1, leafName);
+  std::vector<std::string> roots;
+  while (statement.step()) roots.push_back(statement.text(0));
+  return roots;
+}
+
+void Store::eachRootDigest(const std::function<void(std::string_view)>& visit) {
+  Statement statement =
+      db_.statement("SELECT digest FROM roots WHERE id NOT IN (SELECT root FROM leaving)");
+  while (statement.step()) visit(statement.view(0));
+}
+
+void Store::putSearch(std::int64_t recordRow, std::string_view words) {
+  removeSearch(recordRow);
+  if (words.empty()) return;
+  db_.statement("INSERT INTO search_words VALUES(?, ?)")
+      .bind(1, recordRow)
+      .bindText(2, words)
+      .run();
+  db_.statement("INSERT INTO search(rowid, words) VALUES(?, ?)")
+      .bind(1, recordRow)
+      .bindText(2, words)
+      .run();
+}
+
+void Store::removeSearch(std::int64_t recordRow) {
+  db_.statement(
+         "INSERT INTO search(search, rowid, words) "
+         "SELECT 'delete', record, words FROM search_words WHERE record = ?")
+      .bind(1, recordRow)
+      .run();
+  db_.statement("DELETE FROM search_words WHERE record = ?").bind(1, recordRow).run();
+}
+
+void Store::clearSearch() {
+  db_.execute("DELETE FROM search_words; INSERT INTO search(search) VALUES('rebuild')");
+}
+
+}  // namespace waystation::storage

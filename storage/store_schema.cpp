@@ -1,0 +1,70 @@
+#include "storage/store_schema.h"
+
+namespace waystation::storage {
+
+const std::vector<std::string>& storeMigrations() {
+  static const std::vector<std::string> migrations = {R"sql(
+CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE records(
+  row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, root BLOB NOT NULL,
+  conflicts INTEGER NOT NULL, changed_seq INTEGER NOT NULL, upward_seq INTEGER NOT NULL,
+  state BLOB NOT NULL);
+CREATE INDEX records_by_root ON records(root, id);
+CREATE INDEX records_by_kind ON records(kind, changed_seq);
+CREATE INDEX records_by_change ON records(changed_seq);
+CREATE INDEX records_in_conflict ON records(changed_seq) WHERE conflicts > 0;
+CREATE TABLE roots(
+  id BLOB PRIMARY KEY, digest BLOB NOT NULL, scope TEXT NOT NULL, custody TEXT NOT NULL,
+  records INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX roots_for_all ON roots(id) WHERE scope = '"all"';
+
+CREATE TABLE journal(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, replica INTEGER NOT NULL, counter INTEGER NOT NULL,
+  received_ms INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX journal_by_dot ON journal(replica, counter);
+CREATE TABLE journal_records(
+  record INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(record, seq)) WITHOUT ROWID;
+
+CREATE TABLE incarnations(
+  id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, parent_number INTEGER NOT NULL,
+  parent_hash BLOB NOT NULL, salt_key BLOB NOT NULL);
+CREATE TABLE upward(
+  position INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, number INTEGER NOT NULL,
+  seq INTEGER NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL, UNIQUE(incarnation, number));
+CREATE INDEX upward_by_seq ON upward(seq);
+
+CREATE TABLE leaves(
+  leaf INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, public_key BLOB NOT NULL,
+  certificate_hash TEXT NOT NULL, incarnation INTEGER NOT NULL, feed_acked INTEGER NOT NULL,
+  last_contact_ms INTEGER NOT NULL, revoked INTEGER NOT NULL);
+CREATE TABLE chains(
+  leaf INTEGER NOT NULL, incarnation INTEGER NOT NULL, number INTEGER NOT NULL,
+  hash BLOB NOT NULL, salt_key BLOB NOT NULL, PRIMARY KEY(leaf, incarnation)) WITHOUT ROWID;
+CREATE TABLE scopes(
+  leaf INTEGER NOT NULL, root BLOB NOT NULL, PRIMARY KEY(leaf, root)) WITHOUT ROWID;
+CREATE INDEX scopes_by_root ON scopes(root, leaf);
+CREATE TABLE feed(
+  entry INTEGER PRIMARY KEY AUTOINCREMENT, leaf INTEGER NOT NULL, number INTEGER,
+  type INTEGER NOT NULL, root BLOB NOT NULL, seq INTEGER NOT NULL);
+CREATE INDEX feed_by_number ON feed(leaf, number);
+CREATE TABLE releasing(
+  leaf INTEGER NOT NULL, root BLOB NOT NULL, PRIMARY KEY(leaf, root)) WITHOUT ROWID;
+CREATE TABLE names(
+  root BLOB NOT NULL, named BLOB NOT NULL, PRIMARY KEY(root, named)) WITHOUT ROWID;
+CREATE INDEX names_by_named ON names(named, root);
+CREATE TABLE leaving(root BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE receipts(root BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE quarantine(
+  id INTEGER PRIMARY KEY, leaf TEXT NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  body BLOB NOT NULL);
+
+CREATE TABLE search_words(record INTEGER PRIMARY KEY, words TEXT NOT NULL);
+CREATE VIRTUAL TABLE search USING fts5(
+  words, content='search_words', content_rowid='record', prefix='2 3',
+  tokenize='unicode61 remove_diacritics 2');
+)sql"};
+  return migrations;
+}
+
+}  // namespace waystation::storage
