@@ -71,8 +71,7 @@ inline ClientSettings clientSettings(const Server& server) {
 // A TLS connection on which a test says exactly what it wants.
 class RawConnection {
  public:
-  explicit RawConnection(std::uint16_t port)
-      : stream_(Poco::Net::StreamSocket(Poco::Net::SocketAddress("127.0.0.1", port)), context()) {
+  explicit RawConnection(std::uint16_t port) : stream_(dial(port), context()) {
     while (true) {
       const auto progress = stream_.handshake();
       if (progress == TlsStream::Progress::kDone) return;
@@ -127,6 +126,12 @@ class RawConnection {
     crypto::setUpTlsClient(context->sslContext(),
                            {"", "", authority().certificatePem, "office-one"});
     return context;
+  }
+
+  static Poco::Net::StreamSocket dial(std::uint16_t port) {
+    Poco::Net::StreamSocket socket(Poco::Net::SocketAddress("127.0.0.1", port));
+    socket.setNoDelay(true);
+    return socket;
   }
 
   static Deadline patience() { return Clock::now() + std::chrono::seconds(60); }
