@@ -1,0 +1,147 @@
+import { ApiProblem, problemFrom } from './problem';
+import type {
+  ChangeAnswer,
+  Edit,
+  HistoryAnswer,
+  Me,
+  Page,
+  Programme,
+  RecordAnswer,
+  SyncAnswer,
+} from './types';
+
+/** What a list or a search asks for; everything left out does not narrow it. */
+export interface RecordQuery {
+  readonly kind?: string | undefined;
+  readonly root?: string | undefined;
+  readonly q?: string | undefined;
+  readonly cursor?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+export interface ClientOptions {
+  /** Called when the server no longer knows who we are (other than at login). */
+  readonly onSignedOut: () => void;
+  readonly fetch?: typeof fetch;
+}
+
+const kTimeoutMilliseconds = 30_000;
+
+function queryString(query: object): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query) as [string, unknown][]) {
+    if (typeof value === 'string' && value !== '') parameters.set(name, value);
+    if (typeof value === 'number') parameters.set(name, String(value));
+  }
+  const text = parameters.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+/**
+ * Speaks to the server. Every call resolves with the server's answer or rejects with an
+ * ApiProblem; a call given up through its signal rejects with an AbortError.
+ */
+export class ApiClient {
+  private readonly options: ClientOptions;
+  private readonly send: typeof fetch;
+
+  constructor(options: ClientOptions) {
+    this.options = options;
+    this.send = options.fetch ?? ((input, init) => fetch(input, init));
+  }
+
+  async signIn(user: string, password: string): Promise<void> {
+    await this.call('POST', '/session', { user, password });
+  }
+
+  async signOut(): Promise<void> {
+    await this.call('DELETE', '/session');
+  }
+
+  me(signal?: AbortSignal): Promise<Me> {
+    return this.get<Me>('/me', signal);
+  }
+
+  programmes(signal?: AbortSignal): Promise<readonly Programme[]> {
+    return this.get<readonly Programme[]>('/programmes', signal);
+  }
+
+  record(id: string, signal?: AbortSignal): Promise<RecordAnswer> {
+    return this.get<RecordAnswer>(`/records/${encodeURIComponent(id)}`, signal);
+  }
+
+  records(query: RecordQuery, signal?: AbortSignal): Promise<Page<RecordAnswer>> {
+    return this.get<Page<RecordAnswer>>(`/records${queryString(query)}`, signal);
+  }
+
+  history(id: string, cursor?: string, signal?: AbortSignal): Promise<HistoryAnswer> {
+    const path = `/records/${encodeURIComponent(id)}/history${queryString({ cursor })}`;
+    return this.get<HistoryAnswer>(path, signal);
+  }
+
+  conflicts(cursor?: string, signal?: AbortSignal): Promise<Page<RecordAnswer>> {
+    return this.get<Page<RecordAnswer>>(`/conflicts${queryString({ cursor })}`, signal);
+  }
+
+  sync(signal?: AbortSignal): Promise<SyncAnswer> {
+    return this.get<SyncAnswer>('/sync', signal);
+  }
+
+  /** Resolves once the change is on this office's disk, and not before. */
+  change(edits: readonly Edit[]): Promise<ChangeAnswer> {
+    return this.call<ChangeAnswer>('POST', '/changes', { edits });
+  }
+
+  async handOver(root: string, to: string, why: string): Promise<void> {
+    await this.call('POST', '/handovers', { root, to, why });
+  }
+
+  private get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return this.call<T>('GET', path, undefined, signal);
+  }
+
+  private async call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const response = await this.exchange(method, path, body, signal);
+    if (!response.ok) {
+      if (response.status === 401 && path !== '/session') this.options.onSignedOut();
+      throw await problemFrom(response);
+    }
+    const text = await response.text();
+    try {
+      return (text === '' ? undefined : JSON.parse(text)) as T;
+    } catch {
+      throw new ApiProblem(response.status, 'unreadable_answer', '');
+    }
+  }
+
+  private async exchange(
+    method: string,
+    path: string,
+    body: unknown,
+    signal?: AbortSignal,
+  ): Promise<Response> {
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    signal?.addEventListener('abort', end);
+    if (signal?.aborted) end();
+    const timer = setTimeout(end, kTimeoutMilliseconds);
+    const headers: Record<string, string> = { Accept: 'application/json' };
+    if (method !== 'GET') headers['Content-Type'] = 'application/json';
+    const init: RequestInit = { method, headers, signal: ending.signal, cache: 'no-store' };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    try {
+      return await this.send(`/api/v1${path}`, init);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new ApiProblem(0, 'unreachable', '');
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+    }
+  }
+}

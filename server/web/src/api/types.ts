@@ -1,0 +1,170 @@
+/** The shapes that the server's HTTP interface speaks in. Times are RFC 3339, UTC. */
+
+export type Language = 'en' | 'fr' | 'es' | 'ar';
+
+/** A text in some of the languages; which of them are there is the programme pack's affair. */
+export type Localized = Readonly<Partial<Record<Language, string>>>;
+
+/** The JSON value of a field. null means that the field is empty. */
+export type FieldValue = string | number | boolean | null | readonly string[];
+
+export type Fields = Readonly<Record<string, FieldValue>>;
+
+export type FieldType =
+  | 'text'
+  | 'longtext'
+  | 'date'
+  | 'integer'
+  | 'boolean'
+  | 'code'
+  | 'codes'
+  | 'ref'
+  | 'place';
+
+export interface Code {
+  readonly code: string;
+  readonly label: Localized;
+}
+
+export interface FieldDefinition {
+  readonly name: string;
+  readonly label: Localized;
+  readonly type: FieldType;
+  readonly required: boolean;
+  /** Which of several values written apart is shown first; the server's affair. */
+  readonly rule: string;
+  readonly codes?: readonly Code[];
+  /** True when offices use codes of their own beside the listed ones. */
+  readonly open?: boolean;
+  /** The kinds that a field of type ref may point to. */
+  readonly ref?: readonly string[];
+  readonly sensitive?: boolean;
+  /** Name of one of the kind's sections. */
+  readonly section?: string;
+}
+
+export interface KindDefinition {
+  readonly kind: string;
+  readonly name: Localized;
+  /** True when records of this kind stand for themselves; others belong to a root. */
+  readonly root: boolean;
+  /** True for what every office holds, like place codes. */
+  readonly global?: boolean;
+  /** Kinds of roots that records of this kind may stand under; left out: any. */
+  readonly parents?: readonly string[];
+  readonly sections?: readonly { readonly section: string; readonly label: Localized }[];
+  readonly fields: readonly FieldDefinition[];
+  /** The field that says in which stage a case is. */
+  readonly stageField?: string;
+  /** Names of the fields that make up a record's title. */
+  readonly title: readonly string[];
+}
+
+export interface Programme {
+  readonly id: string;
+  readonly name: Localized;
+  readonly kinds: readonly KindDefinition[];
+}
+
+export interface Me {
+  readonly user: string;
+  readonly role: string;
+  readonly programmes: readonly string[];
+  readonly office: string;
+  readonly language?: string;
+}
+
+/** How far a record has come: this office's disk, headquarters, headquarters' backup. */
+export type Durability = 'office' | 'hq' | 'hq-backup';
+
+/** One of the values that were written apart from each other. */
+export interface Sibling {
+  readonly value: FieldValue;
+  readonly by: string;
+  readonly office: string;
+  readonly at: string;
+}
+
+export interface RecordAnswer {
+  readonly id: string;
+  readonly kind: string;
+  readonly root?: string | null;
+  readonly fields: Fields;
+  /** Stands for the state that was read; goes back as `seen` with an edit. */
+  readonly tag: string;
+  readonly conflicts?: Readonly<Record<string, readonly Sibling[]>>;
+  readonly durability?: Durability;
+  readonly since?: string | null;
+}
+
+export interface Page<T> {
+  readonly records: readonly T[];
+  readonly cursor?: string | null;
+}
+
+export interface Edit {
+  /** A record's id, or "new:1" for one that is made with this change. */
+  readonly record: string;
+  readonly kind: string;
+  readonly root?: string;
+  readonly fields: Fields;
+  readonly seen?: string;
+}
+
+export interface ChangeAnswer {
+  readonly change: string;
+  readonly records: Readonly<Record<string, { readonly id: string; readonly tag: string }>>;
+  readonly durability?: Durability;
+}
+
+export interface HistoryEntry {
+  readonly change: string;
+  readonly by: string;
+  readonly office: string;
+  readonly at: string;
+  readonly fields: Readonly<
+    Record<string, { readonly value: FieldValue; readonly replaced?: readonly FieldValue[] }>
+  >;
+}
+
+export interface HistoryAnswer {
+  readonly entries: readonly HistoryEntry[];
+  readonly cursor?: string | null;
+}
+
+export interface Exchange {
+  readonly at: string;
+  /** Bytes each way. */
+  readonly up: number;
+  readonly down: number;
+  readonly roundTrips: number;
+  readonly ok: boolean;
+  readonly error?: string | null;
+}
+
+export interface Leaf {
+  readonly office: string;
+  readonly lastContact?: string | null;
+  /** Changes that wait for this office. */
+  readonly backlog?: number;
+  readonly agree?: boolean | null;
+}
+
+export type LinkState = 'connected' | 'offline' | 'paused' | 'hub';
+
+export interface SyncAnswer {
+  readonly role: string;
+  readonly office: string;
+  readonly hq?: { readonly url?: string } | null;
+  readonly state: LinkState;
+  readonly lastContact?: string | null;
+  /** Changes that wait to go up, and to come down. */
+  readonly backlogUp: number;
+  readonly backlogDown?: number | null;
+  /** Whether the last comparison of digests found the same; null when none could be made. */
+  readonly agree: boolean | null;
+  readonly conflicts: number;
+  readonly quarantined: number;
+  readonly exchanges: readonly Exchange[];
+  readonly leaves?: readonly Leaf[];
+}

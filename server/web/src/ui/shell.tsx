@@ -1,0 +1,82 @@
+import type { Me } from '../api/types';
+import { kLanguageNames } from '../i18n/text';
+import { asLanguage, kLanguages } from '../store/language';
+import { useObserved } from '../store/observable';
+import { paths, routeOf } from '../store/router';
+import { LinkTo } from './elements';
+import { useApp, useTranslator } from './hooks';
+import { LinkBadge } from './link_badge';
+
+export function SkipLink() {
+  return (
+    <a class="skip" href="#content">
+      {useTranslator().text('app.skip')}
+    </a>
+  );
+}
+
+export function LanguageChoice() {
+  const { language } = useApp();
+  const current = useObserved(language.language);
+  const translator = useTranslator();
+  const choose = (tag: string) => {
+    const chosen = asLanguage(tag);
+    if (chosen !== undefined) language.choose(chosen);
+  };
+  return (
+    <div class="field inline">
+      <label for="language">{translator.text('app.language')}</label>
+      <select
+        id="language"
+        value={current}
+        onChange={(event) => choose(event.currentTarget.value)}
+      >
+        {kLanguages.map((each) => (
+          <option key={each} value={each} lang={each}>
+            {kLanguageNames[each]}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+export function Header({ me }: { me: Me }) {
+  const app = useApp();
+  const translator = useTranslator();
+  const route = routeOf(useObserved(app.router.location));
+  const conflicts = useObserved(app.link.link).sync?.conflicts ?? 0;
+  return (
+    <header class="top">
+      <div class="bar">
+        <LinkTo to={paths.find()} class="brand">
+          Waystation <span class="office">{me.office}</span>
+        </LinkTo>
+        <LinkBadge />
+        <details class="menu">
+          <summary>
+            <bdi>{me.user}</bdi>
+          </summary>
+          <div class="panel">
+            <LanguageChoice />
+            <button type="button" onClick={() => app.signOut()}>
+              {translator.text('app.signOut')}
+            </button>
+          </div>
+        </details>
+      </div>
+      <nav class="bar" aria-label={translator.text('app.menu')}>
+        <LinkTo to={paths.find()} current={route.name === 'find'}>
+          {translator.text('find.title')}
+        </LinkTo>
+        <LinkTo to={paths.conflicts} current={route.name === 'conflicts'}>
+          {translator.text('conflicts.title')}
+          {conflicts > 0 && <span class="count">{translator.number(conflicts)}</span>}
+        </LinkTo>
+        <LinkTo to={paths.link} current={route.name === 'link'}>
+          {translator.text('link.title')}
+        </LinkTo>
+      </nav>
+    </header>
+  );
+}
