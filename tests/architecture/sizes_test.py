@@ -2,7 +2,7 @@
 
 import tree
 
-CODE = (".h", ".cpp", ".ts", ".tsx", ".css", ".py", ".mjs")
+CODE = (".h", ".cpp", ".ts", ".tsx", ".py", ".mjs")
 
 
 def is_test(path):
