@@ -27,25 +27,25 @@ struct KeyAndRequest {
 KeyAndRequest createRequest(const std::string& commonName);
 
 struct CertificateTerms {
-  std::string commonName;                   // what the certificate will say, whatever the request said
-  std::vector<std::string> dnsNames;        // subject alternative names
-  std::vector<std::string> ipAddresses;     // likewise, "127.0.0.1"
+  std::string commonName;                // what the certificate will say, whatever the request said
+  std::vector<std::string> dnsNames;     // subject alternative names
+  std::vector<std::string> ipAddresses;  // likewise, "127.0.0.1"
   std::int64_t notBefore = 0;
   std::int64_t notAfter = 0;
-  bool server = true;                       // serverAuth beside clientAuth
+  bool server = true;  // serverAuth beside clientAuth
 };
 // Signs a request after checking its own signature. Serial numbers are 128 random bits.
-// Throws Failure: "certificate.request-malformed", "certificate.terms-malformed" (a name, address or
-// time that no certificate can hold), "certificate.malformed" (the authority is none, or its key is
-// another's).
+// Throws Failure: "certificate.request-malformed", "certificate.terms-malformed" (a name, address
+// or time that no certificate can hold), "certificate.malformed" (the authority is none, or its key
+// is another's).
 std::string signRequest(const KeyAndCertificate& authority, const std::string& requestPem,
                         const CertificateTerms& terms);
 
 struct CertificateFacts {
   std::string commonName;
   std::string serialHex;
-  std::string fingerprintHex;       // SHA-256 of the DER form
-  std::string publicKeyHashHex;     // SHA-256 of the SubjectPublicKeyInfo
+  std::string fingerprintHex;    // SHA-256 of the DER form
+  std::string publicKeyHashHex;  // SHA-256 of the SubjectPublicKeyInfo
   std::int64_t notBefore = 0;
   std::int64_t notAfter = 0;
 };
