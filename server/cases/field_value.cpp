@@ -103,9 +103,7 @@ bool isRealDate(std::string_view text) {
 }
 
 bool isPlaceCode(std::string_view text) {
-  if (text.size() < 2 || text.size() > 20 || !isCapital(text[0]) || !isCapital(text[1])) {
-    return false;
-  }
+  if (text.size() < 2 || text.size() > 20) return false;
   return std::all_of(text.begin(), text.end(), [](char c) { return isCapital(c) || isDigit(c); });
 }
 

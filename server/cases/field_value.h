@@ -8,8 +8,8 @@ namespace waystation::cases {
 // slip of the keyboard.
 bool isRealDate(std::string_view text);
 
-// A place code as the common operational datasets write them: two or three letters of the country,
-// then capital letters and digits, 20 at most.
+// A place code as the common operational datasets write them: 2 to 20 capital letters and digits.
+// Most begin with the country's letters; those of some countries are digits alone.
 bool isPlaceCode(std::string_view text);
 
 // "urn:uuid:" and a UUID in lower case (RFC 9562).

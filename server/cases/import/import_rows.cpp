@@ -10,6 +10,7 @@
 #include "server/cases/import/input_file.h"
 #include "server/cases/import/jsonl_reader.h"
 #include "server/cases/import/rejects_file.h"
+#include "server/cases/progress_bar.h"
 #include "server/cases/text_check.h"
 #include "server/http/json.h"
 
@@ -18,16 +19,6 @@ namespace waystation::cases {
 namespace {
 
 constexpr std::size_t kHeadRows = 25;  // how far down a header may stand
-
-std::string grouped(std::uint64_t number) {
-  const std::string digits = std::to_string(number);
-  std::string text;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
 
 // One import from its first row to its last.
 class ImportRun {
@@ -248,14 +239,14 @@ ImportResult importFile(const Programmes& programmes, const Kind& kind,
 }
 
 std::string ImportResult::sentence() const {
-  std::string text = grouped(rows) + (rows == 1 ? " row read: " : " rows read: ");
+  std::string text = groupedNumber(rows) + (rows == 1 ? " row read: " : " rows read: ");
   if (isDryRun && created + updated + unchanged == 0) {
-    text += grouped(accepted) + " could be imported, ";
+    text += groupedNumber(accepted) + " could be imported, ";
   } else {
-    text += grouped(created) + " created, " + grouped(updated) + " updated, " + grouped(unchanged) +
-            " unchanged, ";
+    text += groupedNumber(created) + " created, " + groupedNumber(updated) + " updated, " +
+            groupedNumber(unchanged) + " unchanged, ";
   }
-  text += grouped(rejected) + " rejected.";
+  text += groupedNumber(rejected) + " rejected.";
   if (isDryRun) text += " This was a trial: nothing was saved.";
   if (!unknownColumns.empty()) {
     text += " Columns not known and left out: ";
