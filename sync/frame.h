@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace waystation::sync {
+
+// A frame on the wire: varint(length of type and payload) type(1) payload.
+enum class FrameType : std::uint8_t {
+  kHello = 1,        // leaf: where both stand
+  kIncarnation = 2,  // leaf: a new incarnation and whose continuation it is
+  kChanges = 3,      // leaf: consecutive changes of one incarnation, compressed
+  kReceipts = 4,     // leaf: roots that it has removed
+  kWelcome = 16,     // hub: what it has received
+  kFeed = 17,        // hub: the next entries of the leaf's feed, compressed
+  kEnd = 18,         // hub: the answer is whole
+};
+
+// No frame is longer: a peer that announces more is refused before a byte of it is kept.
+inline constexpr std::size_t kMaxFrameBytes = 1024 * 1024;
+// Senders aim at this much before compression, about 16 KiB after it.
+inline constexpr std::size_t kTargetFrameBytes = 48 * 1024;
+// What one frame may grow to when it is opened.
+inline constexpr std::size_t kMaxPlainBytes = 8 * 1024 * 1024;
+
+struct Frame {
+  FrameType type;
+  std::string payload;
+};
+
+std::string encodeFrame(FrameType type, std::string_view payload);
+
+// Cuts a stream of bytes into frames, whole ones only.
+class FrameReader {
+ public:
+  void add(std::string_view bytes) { buffer_.append(bytes); }
+  // The next whole frame. Throws Failure: "sync.frame-too-large", "sync.malformed".
+  std::optional<Frame> next();
+  // Whether bytes of an unfinished frame are left: the stream was cut.
+  bool inMidFrame() const { return position_ < buffer_.size(); }
+
+ private:
+  std::string buffer_;
+  std::size_t position_ = 0;
+};
+
+}  // namespace waystation::sync

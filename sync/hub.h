@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/database.h"
+#include "sync/feed_codec.h"
+#include "sync/frame.h"
+#include "sync/messages.h"
+#include "sync/replica.h"
+
+namespace waystation::sync {
+
+// Called in the transaction that let in a change of a leaf; may save what the hub answers to it
+// (a hand-over that was asked for).
+using Admitted =
+    std::function<void(Work& work, const storage::LeafRow& leaf, const Change& change)>;
+
+// Makes a leaf known and queues what it is to hold. `publicKey`: its Ed25519 key, 32 bytes.
+void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey,
+               const std::string& certificateHash);
+
+// One exchange from the hub's side. Frames are applied as they become whole, each in a transaction
+// of its own, so what a cut request brought is kept.
+class HubExchange {
+ public:
+  // Borrows the first two. Throws Failure("sync.unknown-leaf" / "sync.revoked").
+  HubExchange(Replica& replica, storage::Connections& connections, const std::string& leafName,
+              Admitted admitted = {});
+
+  // Bytes of the request as they arrive. Throws Failure: "sync.malformed", "sync.chain-broken",
+  // "sync.signature", "sync.frame-too-large", "sync.version".
+  void receive(std::string_view bytes);
+  // After the whole request: the answer's body, about `downBytes` before compression.
+  std::string answer(std::size_t downBytes = 4 * 1024 * 1024);
+
+  std::size_t changesIn() const { return changesIn_; }
+  std::size_t quarantined() const { return quarantined_; }
+
+ private:
+  struct FeedBuilder;
+  void hello(const Hello& hello);
+  void changes(const ChangesFrame& frame);
+  void letIn(Work& work, const ChangesFrame& frame, const Change& change, std::string_view body);
+  void receipts(const std::vector<std::string>& roots);
+  void begin(storage::Store& store, const Hello& hello, Welcome& welcome);
+  void startFeed(Welcome& welcome);
+  Agreement compare(storage::Store& store, const Welcome& welcome);
+  void addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
+               std::string& body);
+
+  Replica& replica_;
+  storage::Connections& connections_;
+  Admitted admitted_;
+  storage::LeafRow leaf_;
+  FrameReader frames_;
+  PackedFrameReader unpack_;
+  std::optional<Hello> hello_;
+  std::map<ReplicaId, IncarnationNotice> notices_;
+  std::optional<ReplicaId> lastIncarnation_;
+  bool rewind_ = false;
+  bool refill_ = false;
+  bool more_ = false;
+  std::size_t changesIn_ = 0;
+  std::size_t quarantined_ = 0;
+};
+
+}  // namespace waystation::sync

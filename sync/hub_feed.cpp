@@ -1,0 +1,105 @@
+// The answer's feed: entries become frames, the state of an ENTER being made as it is sent.
+
+#include "sync/hub.h"
+#include "sync/scopes.h"
+
+namespace waystation::sync {
+namespace {
+
+using storage::FeedType;
+
+constexpr int kRowsAtOnce = 200;
+constexpr int kRecordsAtOnce = 50;
+
+}  // namespace
+
+// Collects items until a frame is full.
+struct HubExchange::FeedBuilder {
+  PackedFrameWriter pack;
+  FeedFrame frame;
+  std::size_t frameBytes = 0;
+  std::size_t total = 0;
+  std::string& body;
+
+  explicit FeedBuilder(std::string& out) : body(out) {}
+
+  void add(FeedItem item, std::size_t bytes) {
+    frame.items.push_back(std::move(item));
+    frameBytes += bytes;
+    total += bytes;
+  }
+
+  void standAt(std::uint64_t number, std::string within) {
+    frame.after.number = number;
+    frame.after.within = std::move(within);
+    if (frameBytes >= kTargetFrameBytes) flush();
+  }
+
+  void flush() {
+    if (frame.after.number == 0 && frame.after.within.empty()) return;
+    body += pack.feed(frame);
+    frame.items.clear();
+    frame.after = {};
+    frameBytes = 0;
+  }
+
+  // The records of a root from behind `within`, in pieces. Answers whether the root is through.
+  bool enter(storage::Store& store, const storage::FeedRow& row, std::string within,
+             std::size_t limit) {
+    const RecordId root = RecordId::fromBytes(row.root);
+    while (true) {
+      const auto records = store.recordsOfRoot(row.root, within, kRecordsAtOnce);
+      FeedItem item{FeedType::kEnter, root, {}};
+      std::size_t bytes = 40;
+      for (const storage::RecordRow& record : records) {
+        const Record state = decodeState(RecordId::fromBytes(record.id), record.state);
+        for (Change& change : prunedChanges(state)) item.changes.push_back(std::move(change));
+        bytes += record.state.size();
+        within = record.id;
+        if (frameBytes + bytes >= kTargetFrameBytes) break;
+      }
+      const bool through =
+          records.empty() || (within == records.back().id && records.size() < kRecordsAtOnce);
+      add(std::move(item), bytes);
+      standAt(through ? row.number : row.number - 1, through ? "" : within);
+      if (through) return true;
+      if (total >= limit) return false;
+    }
+  }
+};
+
+void HubExchange::addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
+                          std::string& body) {
+  FeedBuilder builder(body);
+  FeedCursor at = from;
+  while (!more_) {
+    const std::vector<storage::FeedRow> rows = store.feedAfter(leaf_.leaf, at.number, kRowsAtOnce);
+    if (rows.empty()) break;
+    for (const storage::FeedRow& row : rows) {
+      if (builder.total >= downBytes) {
+        more_ = true;
+        break;
+      }
+      const std::string within = std::exchange(at.within, "");
+      const RecordId root = RecordId::fromBytes(row.root);
+      at.number = row.number;
+      if (row.type == FeedType::kLeave) {
+        builder.add({FeedType::kLeave, root, {}}, 20);
+      } else if (row.type == FeedType::kEnter && store.inScope(leaf_.leaf, row.root)) {
+        if (!builder.enter(store, row, within, downBytes)) {
+          more_ = true;
+          break;
+        }
+      } else if (const auto entry = store.journal(row.seq); entry) {
+        Change part = projectionFor(store, leaf_.leaf, decodeChange(entry->body));
+        if (!part.edits.empty()) {
+          builder.add({FeedType::kChange, root, {std::move(part)}}, entry->body.size());
+        }
+      }
+      builder.standAt(row.number, "");
+    }
+  }
+  builder.flush();
+}
+
+}  // namespace waystation::sync

@@ -1,0 +1,234 @@
+#include "sync/leaf.h"
+
+#include "crypto/failure.h"
+#include "sync/byte_stream.h"
+
+namespace waystation::sync {
+namespace {
+
+// In `meta`: incarnation(8) varint(number) prefix(8) varint(seq) epoch(8) varint(number) string.
+constexpr std::string_view kStateKey = "hub.state";
+
+void writeLeafState(storage::Store& store, const LeafState& state) {
+  ByteWriter writer;
+  writer.fixed64(state.acknowledged.incarnation);
+  writer.varint(state.acknowledged.number);
+  writer.string(state.acknowledged.hashPrefix);
+  writer.varint(static_cast<std::uint64_t>(state.acknowledgedSeq));
+  writer.fixed64(state.feed.epoch);
+  writer.varint(state.feed.number);
+  writer.string(state.feed.within);
+  store.setMeta(kStateKey, writer.bytes());
+}
+
+std::string prefixOf(const std::string& hash) {
+  return hash.substr(0, kHashPrefixSize);
+}
+
+IncarnationNotice noticeOf(storage::Store& store, ReplicaId incarnation) {
+  const std::optional<storage::IncarnationRow> row = store.incarnation(incarnation);
+  if (!row) {
+    throw Failure("store.damaged-chain",
+                  "The chain of this node's own changes is damaged. Run `waystation check`.");
+  }
+  return {row->id, row->parent, row->parentNumber, row->parentHash, row->saltKey};
+}
+
+}  // namespace
+
+LeafState readLeafState(storage::Store& store) {
+  LeafState state;
+  if (const std::optional<std::string> bytes = store.meta(kStateKey)) {
+    ByteReader reader(*bytes);
+    state.acknowledged.incarnation = reader.fixed64();
+    state.acknowledged.number = reader.varint();
+    state.acknowledged.hashPrefix = reader.string();
+    state.acknowledgedSeq = static_cast<std::int64_t>(reader.varint());
+    state.feed.epoch = reader.fixed64();
+    state.feed.number = reader.varint();
+    state.feed.within = reader.string();
+  }
+  return state;
+}
+
+LeafExchange::LeafExchange(Replica& replica, storage::Connections& connections,
+                           const crypto::SigningKey& key, std::size_t upBytes)
+    : replica_(replica), connections_(connections), key_(key), upBytes_(upBytes) {}
+
+void LeafExchange::addChanges(storage::Store& store, std::string& body) {
+  PackedFrameWriter pack;
+  ChangesFrame frame;
+  std::size_t frameBytes = 0;
+  std::size_t total = 0;
+  const auto flush = [&] {
+    if (frame.changes.empty()) return;
+    body += pack.changes(frame);
+    frame.changes.clear();
+    frameBytes = 0;
+  };
+  std::int64_t after = readLeafState(store).acknowledgedSeq;
+  ReplicaId announced = hello_.base.incarnation;
+  while (!moreUp_) {
+    const std::vector<storage::UpwardRow> links = store.upwardAfter(after, 500);
+    if (links.empty()) break;
+    for (const storage::UpwardRow& link : links) {
+      if (total > upBytes_) {
+        moreUp_ = true;
+        break;
+      }
+      if (link.incarnation != announced) {
+        flush();
+        body += encodeFrame(FrameType::kIncarnation,
+                            encodeIncarnation(noticeOf(store, link.incarnation)));
+        announced = link.incarnation;
+      }
+      const std::optional<storage::JournalRow> entry = store.journal(link.seq);
+      if (!entry) throw Failure("store.damaged-journal", "A change that has to go up is missing.");
+      if (frameBytes != 0 && frameBytes + entry->body.size() > kTargetFrameBytes) flush();
+      if (frame.changes.empty()) {
+        frame.incarnation = link.incarnation;
+        frame.firstNumber = link.number;
+      }
+      frame.changes.push_back(decodeChange(entry->body));
+      frame.lastHashPrefix = prefixOf(link.hash);
+      frameBytes += entry->body.size();
+      total += entry->body.size();
+      after = link.seq;
+      hello_.head = SignedHead{link.incarnation, link.number, link.hash, {}};
+      ++outcome_.changesUp;
+    }
+  }
+  flush();
+  if (hello_.head) hello_.head->signature = key_.sign(headToSign(*hello_.head));
+}
+
+void LeafExchange::addDigest(storage::Store& store) {
+  StateSum sum{};
+  store.eachRootDigest([&](std::string_view digest) { addTo(sum, sumFromBytes(digest)); });
+  hello_.digest = sum;
+}
+
+std::string LeafExchange::request() {
+  const storage::Connections::Lease reader = connections_.reader();
+  reader->execute("BEGIN");
+  std::string changes;
+  try {
+    storage::Store store(*reader);
+    const LeafState state = readLeafState(store);
+    hello_.base = state.acknowledged;
+    hello_.feed = state.feed;
+    hello_.clockMs = replica_.clock().nowMs();
+    receipts_ = store.receipts();
+    addChanges(store, changes);
+    if (!moreUp_) addDigest(store);
+  } catch (...) {
+    reader->execute("ROLLBACK");
+    throw;
+  }
+  reader->execute("COMMIT");
+  std::string body = encodeFrame(FrameType::kHello, encodeHello(hello_));
+  if (!receipts_.empty()) body += encodeFrame(FrameType::kReceipts, encodeReceipts(receipts_));
+  return body + changes;
+}
+
+void LeafExchange::welcome(const Welcome& welcome) {
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  storage::Store& store = work.store();
+  LeafState state = readLeafState(store);
+  const LeafState before = state;
+  const std::optional<storage::UpwardRow> link =
+      store.upward(welcome.received.incarnation, welcome.received.number);
+  if (link && prefixOf(link->hash) == welcome.received.hashPrefix) {
+    state.acknowledged = welcome.received;
+    state.acknowledgedSeq = link->seq;
+  } else if (welcome.rewind) {
+    state.acknowledged = {};
+    state.acknowledgedSeq = 0;
+  }
+  if (!(welcome.feed == state.feed)) state.feed = welcome.feed;
+  for (const std::string& root : receipts_) store.removeReceipt(root);
+  const bool moved = state.acknowledgedSeq != before.acknowledgedSeq ||
+                     !(state.feed == before.feed) || !receipts_.empty();
+  if (moved) {
+    writeLeafState(store, state);
+    work.commit();
+  }
+  outcome_.rewound = welcome.rewind;
+  outcome_.agreement = welcome.agreement;
+  outcome_.clockOffsetMs = welcome.clockMs - replica_.clock().nowMs();
+  feedEpoch_ = welcome.feed.epoch;
+  welcomed_ = true;
+}
+
+void LeafExchange::applyFeed(const FeedFrame& frame) {
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  for (const FeedItem& item : frame.items) {
+    switch (item.type) {
+      case storage::FeedType::kEnter:
+        work.store().removeLeaving(item.root.bytes());
+        ++outcome_.rootsEntered;
+        break;
+      case storage::FeedType::kLeave:
+        work.store().addLeaving(item.root.bytes());
+        ++outcome_.rootsLeft;
+        break;
+      case storage::FeedType::kChange:
+        break;
+    }
+    for (const Change& change : item.changes) work.apply(change, 0);
+    outcome_.changesDown += item.changes.size();
+  }
+  LeafState state = readLeafState(work.store());
+  state.feed = frame.after;
+  state.feed.epoch = feedEpoch_;
+  writeLeafState(work.store(), state);
+  work.commit();
+}
+
+void LeafExchange::receive(std::string_view bytes) {
+  frames_.add(bytes);
+  while (const std::optional<Frame> frame = frames_.next()) {
+    if (frame->type == FrameType::kWelcome) {
+      welcome(decodeWelcome(frame->payload));
+    } else if (frame->type == FrameType::kFeed && welcomed_) {
+      applyFeed(unpack_.feed(frame->payload));
+    } else if (frame->type == FrameType::kEnd && welcomed_) {
+      outcome_.more = !frame->payload.empty() && frame->payload[0] != 0;
+      ended_ = true;
+    }
+  }
+}
+
+// Roots told to leave go once all that was written here about them is at the hub.
+void LeafExchange::letGo() {
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  storage::Store& store = work.store();
+  const std::int64_t acknowledged = readLeafState(store).acknowledgedSeq;
+  bool any = false;
+  for (const std::string& root : store.leaving()) {
+    if (store.lastUpwardSeqOfRoot(root) > acknowledged) continue;
+    store.evictRoot(root);
+    store.removeLeaving(root);
+    store.addReceipt(root);
+    any = true;
+  }
+  if (!any) return;
+  work.commit();
+  outcome_.more = true;  // the receipts want to go up
+}
+
+ExchangeOutcome LeafExchange::finish() {
+  if (!ended_) {
+    throw Failure("sync.cut",
+                  "The link was cut in the middle of an exchange. What arrived whole is kept; the "
+                  "rest follows when the link is back.");
+  }
+  outcome_.more = outcome_.more || moreUp_ || outcome_.rewound;
+  letGo();
+  return outcome_;
+}
+
+}  // namespace waystation::sync

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/signature.h"
+#include "storage/database.h"
+#include "sync/feed_codec.h"
+#include "sync/frame.h"
+#include "sync/messages.h"
+#include "sync/replica.h"
+
+namespace waystation::sync {
+
+// What a leaf knows of where it stands with its hub; kept in its store.
+struct LeafState {
+  Position acknowledged;             // what the hub said it has
+  std::int64_t acknowledgedSeq = 0;  // the same as a journal entry: all up to it is at the hub
+  FeedCursor feed;
+};
+LeafState readLeafState(storage::Store& store);
+
+struct ExchangeOutcome {
+  std::size_t changesUp = 0;
+  std::size_t changesDown = 0;
+  std::size_t rootsEntered = 0;
+  std::size_t rootsLeft = 0;
+  bool more = false;     // either side has more to send: go on at once
+  bool rewound = false;  // the hub has less than this leaf thought
+  Agreement agreement = Agreement::kNotCompared;
+  std::int64_t clockOffsetMs = 0;  // hub minus leaf, the way of the answer not taken off
+};
+
+// One exchange from the leaf's side: bytes out, bytes in. Whole frames of a cut answer count; each
+// is applied in a transaction of its own.
+class LeafExchange {
+ public:
+  // Borrows all three. `upBytes`: about how much of its changes to send, before compression.
+  LeafExchange(Replica& replica, storage::Connections& connections, const crypto::SigningKey& key,
+               std::size_t upBytes = 4 * 1024 * 1024);
+
+  // The request's body; call once.
+  std::string request();
+  // Bytes of the answer as they arrive. Throws what frames and changes throw.
+  void receive(std::string_view bytes);
+  // The answer is over. Throws Failure("sync.cut") where it is not whole: what came is kept.
+  ExchangeOutcome finish();
+
+ private:
+  void addChanges(storage::Store& store, std::string& body);
+  void addDigest(storage::Store& store);
+  void welcome(const Welcome& welcome);
+  void applyFeed(const FeedFrame& frame);
+  void letGo();
+
+  Replica& replica_;
+  storage::Connections& connections_;
+  const crypto::SigningKey& key_;
+  std::size_t upBytes_;
+  Hello hello_;
+  std::vector<std::string> receipts_;
+  FrameReader frames_;
+  PackedFrameReader unpack_;
+  std::uint64_t feedEpoch_ = 0;
+  bool welcomed_ = false;
+  bool ended_ = false;
+  bool moreUp_ = false;
+  ExchangeOutcome outcome_;
+};
+
+}  // namespace waystation::sync

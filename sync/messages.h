@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/store.h"
+#include "sync/change.h"
+#include "sync/record.h"
+
+namespace waystation::sync {
+
+inline constexpr std::uint64_t kProtocolVersion = 1;
+// Of a chain's hash, as much travels where it only has to tell apart, not to prove.
+inline constexpr std::size_t kHashPrefixSize = 8;
+
+// A place in the chain of what a leaf sends up.
+struct Position {
+  ReplicaId incarnation = 0;
+  std::uint64_t number = 0;
+  std::string hashPrefix;  // 8 bytes, zeros at the very beginning
+
+  bool operator==(const Position&) const = default;
+};
+
+// A place in a leaf's feed: all entries up to `number`, and of the next one, an ENTER that spans
+// frames, the records up to `within` (empty: none).
+struct FeedCursor {
+  std::uint64_t epoch = 0;
+  std::uint64_t number = 0;
+  std::string within;  // 16 bytes or empty
+
+  bool operator==(const FeedCursor&) const = default;
+};
+
+struct SignedHead {
+  ReplicaId incarnation = 0;
+  std::uint64_t number = 0;
+  std::string hash;       // 32 bytes
+  std::string signature;  // Ed25519 over headToSign()
+};
+std::string headToSign(const SignedHead& head);
+
+struct Hello {
+  Position base;  // what the leaf takes the hub to have
+  FeedCursor feed;
+  std::int64_t clockMs = 0;
+  std::optional<SignedHead> head;  // where the chain stands after this exchange's changes
+  std::optional<StateSum> digest;  // over all roots it holds, if nothing is left unsent after it
+};
+std::string encodeHello(const Hello& hello);
+Hello decodeHello(std::string_view payload);
+
+struct IncarnationNotice {
+  ReplicaId incarnation = 0;
+  ReplicaId parent = 0;
+  std::uint64_t parentNumber = 0;
+  std::string parentHash;  // 32 bytes, or empty for the first of all
+  std::string saltKey;     // 16 bytes
+};
+std::string encodeIncarnation(const IncarnationNotice& notice);
+IncarnationNotice decodeIncarnation(std::string_view payload);
+
+enum class Agreement : std::uint8_t { kNotCompared = 0, kAgree = 1, kDiffer = 2 };
+
+struct Welcome {
+  Position received;
+  bool rewind = false;  // the leaf must send again from `received`
+  FeedCursor feed;      // where the feed's entries in this answer begin
+  std::uint64_t feedHead = 0;
+  Agreement agreement = Agreement::kNotCompared;
+  std::int64_t clockMs = 0;
+};
+std::string encodeWelcome(const Welcome& welcome);
+Welcome decodeWelcome(std::string_view payload);
+
+// One entry of a feed frame, or a piece of an ENTER.
+struct FeedItem {
+  storage::FeedType type = storage::FeedType::kChange;
+  RecordId root;                // of ENTER and LEAVE
+  std::vector<Change> changes;  // of ENTER (pruned) and CHANGE (one)
+};
+
+std::string encodeReceipts(const std::vector<std::string>& roots);
+std::vector<std::string> decodeReceipts(std::string_view payload);
+
+}  // namespace waystation::sync

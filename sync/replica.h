@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/random.h"
+#include "storage/store.h"
+#include "sync/clock.h"
+#include "sync/record.h"
+
+namespace waystation::sync {
+
+// Told, inside the transaction, of each record that changed (or went: `record` null): keeps what is
+// derived from records, such as the search index.
+using Projection =
+    std::function<void(storage::Store& store, std::int64_t row, const Record* record)>;
+
+struct ReplicaSettings {
+  std::string node;     // "HQ", "NBO": what stands behind the @ of authors
+  bool hasHub = false;  // an office: what is saved here has to go up
+  Projection projection;
+  // After a commit that had something to tell: news for this node's hub, or for its leaves.
+  std::function<void(bool forHub, bool forLeaves)> committed;
+};
+
+// Where the chain of what goes up stands.
+struct ChainHead {
+  ReplicaId incarnation = 0;
+  std::uint64_t number = 0;
+  std::string hash;  // 32 bytes; empty before the first link
+};
+
+// h(n) = SHA-256(h(n-1) || SHA-256(salt || body)); the salt is the first 16 bytes of
+// HMAC-SHA-256(salt key, number as 8 bytes).
+std::string chainSalt(std::string_view saltKey, std::uint64_t number);
+std::string nextChainHash(std::string_view previous, std::string_view salt, std::string_view body);
+
+// What one node holds in memory of its own history: incarnation, counters, clock, chain. All the
+// rest is in the store. One at a time may be written through (see Work).
+class Replica {
+ public:
+  // Borrows clock and random. Draws a new incarnation: construct one per start of the process.
+  Replica(storage::Database& writer, const Clock& clock, crypto::Random& random,
+          ReplicaSettings settings);
+
+  ReplicaId incarnation() const { return state_.incarnation; }
+  const std::string& node() const { return settings_.node; }
+  bool hasHub() const { return settings_.hasHub; }
+  const Clock& clock() const { return clock_; }
+
+ private:
+  friend class Work;
+  struct State {
+    ReplicaId incarnation = 0;
+    std::uint64_t lastCounter = 0;
+    std::uint64_t lastRecord = 0;
+    HybridTime lastTime = 0;
+    ChainHead head;       // of the last link made, under whichever incarnation
+    std::string saltKey;  // of the current incarnation
+  };
+
+  const Clock& clock_;
+  crypto::Random& random_;
+  ReplicaSettings settings_;
+  State state_;
+};
+
+// One write of a save: the field's new value, and what the editor had read of the field.
+struct DraftWrite {
+  std::string field;
+  std::string value;  // canonical JSON
+};
+
+struct DraftEdit {
+  RecordId record;
+  bool isNew = false;              // `record` came from Work::newRecord() in this transaction
+  std::string kind;                // of a new record
+  std::optional<RecordId> root;    // of a new record; absent: it is a root itself
+  std::optional<std::string> tag;  // what the editor had read of an existing one; absent: nothing
+  bool sawCurrent = false;         // the writer is this program and has just read the record
+  std::vector<DraftWrite> writes;
+};
+
+// One transaction on a replica: everything in it becomes durable and visible together on commit(),
+// or nothing does. Holds the writer; borrows both.
+class Work {
+ public:
+  Work(Replica& replica, storage::Database& writer);
+  ~Work();
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+
+  // An identity for a record about to be born.
+  RecordId newRecord();
+
+  // Saves what a person at this node did, as one change. Answers its dot, or nothing where every
+  // value was already so. Throws Failure: "record.not-found", "case.tag-malformed",
+  // "case.too-large", "case.handed-over".
+  std::optional<Dot> save(const std::string& person, const std::vector<DraftEdit>& edits);
+
+  // Joins a change that came from elsewhere. `fromLeaf`: which leaf brought it, 0: the hub.
+  // Applying twice is harmless.
+  void apply(const Change& change, std::int64_t fromLeaf);
+
+  std::optional<Record> record(const RecordId& id);
+  storage::Store& store() { return store_; }
+  Replica& replica() { return replica_; }
+
+  // Returns when everything is on disk.
+  void commit();
+
+  // For scopes (sync/scopes.h): this transaction queued something for a leaf.
+  void tellLeaves() { forLeaves_ = true; }
+
+ private:
+  struct Joined;
+  Change draftChange(const std::string& person, const std::vector<DraftEdit>& edits);
+  Edit draftEdit(const DraftEdit& draft, const Dot& dot);
+  Joined joinRecord(const Change& change, const Edit& edit);
+  void updateRoot(const Joined& joined);
+  void noteReferences(const Joined& joined, const Edit& edit);
+  void appendChain(std::int64_t seq, std::string_view body);
+  void applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp);
+
+  Replica& replica_;
+  storage::Store store_;
+  storage::Transaction transaction_;
+  Replica::State state_;
+  bool forHub_ = false;
+  bool forLeaves_ = false;
+};
+
+}  // namespace waystation::sync

@@ -1,0 +1,243 @@
+#include <algorithm>
+
+#include "crypto/failure.h"
+#include "sync/replica.h"
+#include "sync/scopes.h"
+
+namespace waystation::sync {
+namespace {
+
+Failure recordNotFound() {
+  return {"record.not-found",
+          "This record is not held here: it was never here, or it was handed to another office. "
+          "Nothing was saved."};
+}
+
+// A tag can only name what the record has held: anything beyond is not one of ours.
+void checkTag(const Context& claimed, const Field* field) {
+  const Context held = field == nullptr ? Context{} : contextOf(*field);
+  for (const Context::Entry& entry : claimed.entries()) {
+    const bool known = std::any_of(
+        held.entries().begin(), held.entries().end(),
+        [&](const auto& e) { return e.replica == entry.replica && e.upTo >= entry.upTo; });
+    if (!known) {
+      throw Failure("case.tag-malformed",
+                    "The tag sent with this save names a state that this record never had. Nothing "
+                    "was saved; open the record again and repeat the edit.");
+    }
+  }
+}
+
+// What a new write by `replica` has seen. Of its own replica's writes to the field it is taken to
+// have seen all but those listed, so only those that the editor had not read are listed.
+Context seenOf(const Context& read, const Field* field, ReplicaId replica) {
+  Context seen;
+  Context::Entry unread{replica, 0, {}};
+  for (const Context::Entry& entry : read.entries()) {
+    if (entry.replica == replica) {
+      unread.except = entry.except;
+    } else {
+      seen.add(entry);
+    }
+  }
+  if (field != nullptr) {
+    for (const Sibling& sibling : *field) {
+      if (sibling.dot.replica == replica && !read.covers(sibling.dot)) {
+        unread.except.push_back(sibling.dot.counter);
+      }
+    }
+  }
+  std::sort(unread.except.begin(), unread.except.end());
+  unread.except.erase(std::unique(unread.except.begin(), unread.except.end()), unread.except.end());
+  if (!unread.except.empty()) {
+    unread.upTo = unread.except.back();
+    seen.add(std::move(unread));
+  }
+  return seen;
+}
+
+bool alreadySo(const Field* field, const std::string& value) {
+  return field != nullptr && field->size() == 1 && field->front().value == value;
+}
+
+}  // namespace
+
+struct Work::Joined {
+  Record record;
+  storage::RecordRow row;
+  StateSum before{};
+  StateSum after{};
+  bool isNew = false;
+  bool changed = false;
+};
+
+RecordId Work::newRecord() {
+  return {state_.incarnation, ++state_.lastRecord};
+}
+
+std::optional<Record> Work::record(const RecordId& id) {
+  const std::optional<storage::RecordRow> row = store_.record(id.bytes());
+  if (!row) return std::nullopt;
+  return decodeState(id, row->state);
+}
+
+Edit Work::draftEdit(const DraftEdit& draft, const Dot& dot) {
+  Edit edit{draft.record, {}};
+  if (draft.isNew) {
+    edit.writes.push_back({std::string(kKindField), {}, jsonString(draft.kind)});
+    if (draft.root && *draft.root != draft.record) {
+      edit.writes.push_back({std::string(kRootField), {}, referenceValue(*draft.root)});
+    }
+    for (const DraftWrite& write : draft.writes) {
+      edit.writes.push_back({write.field, {}, write.value});
+    }
+    return edit;
+  }
+  const std::optional<Record> current = record(draft.record);
+  if (!current) throw recordNotFound();
+  if (store_.isLeaving(current->root().bytes())) {
+    throw Failure("case.handed-over",
+                  "This case has been handed to another office and is about to leave this server. "
+                  "Nothing was saved; tell the other office what has to be added.");
+  }
+  const auto tag =
+      draft.tag ? decodeTag(*draft.tag) : std::map<std::string, Context, std::less<>>{};
+  for (const DraftWrite& write : draft.writes) {
+    const Field* field = current->field(write.field);
+    if (alreadySo(field, write.value)) continue;
+    Context read;
+    if (draft.sawCurrent && field != nullptr) {
+      read = contextOf(*field);
+    } else if (const auto at = tag.find(write.field); at != tag.end()) {
+      checkTag(at->second, field);
+      read = at->second;
+    }
+    edit.writes.push_back({write.field, seenOf(read, field, dot.replica), write.value});
+  }
+  return edit;
+}
+
+Change Work::draftChange(const std::string& person, const std::vector<DraftEdit>& edits) {
+  Change change;
+  change.dot = {state_.incarnation, state_.lastCounter + 1};
+  for (const DraftEdit& draft : edits) {
+    Edit edit = draftEdit(draft, change.dot);
+    if (!edit.writes.empty()) change.edits.push_back(std::move(edit));
+  }
+  sortEdits(change);
+  HybridClock clock(replica_.clock_, state_.lastTime);
+  change.time = clock.next();
+  change.author = person + "@" + replica_.node();
+  return change;
+}
+
+std::optional<Dot> Work::save(const std::string& person, const std::vector<DraftEdit>& edits) {
+  const Change change = draftChange(person, edits);
+  if (change.edits.empty()) return std::nullopt;
+  if (encodeChange(change).size() > kMaxChangeBytes) {
+    throw Failure(
+        "case.too-large",
+        "This save is larger than 256 KiB. Nothing was saved; save it in parts, or attach "
+        "the long text as a file.");
+  }
+  state_.lastCounter = change.dot.counter;
+  state_.lastTime = change.time;
+  applyOne(change, 0, replica_.hasHub());
+  return change.dot;
+}
+
+void Work::apply(const Change& change, std::int64_t fromLeaf) {
+  HybridClock clock(replica_.clock_, state_.lastTime);
+  clock.observe(change.time);
+  state_.lastTime = clock.last();
+  applyOne(change, fromLeaf, fromLeaf != 0 && replica_.hasHub());
+}
+
+Work::Joined Work::joinRecord(const Change& change, const Edit& edit) {
+  Joined joined;
+  const std::string id = edit.record.bytes();
+  if (std::optional<storage::RecordRow> row = store_.record(id)) {
+    joined.row = std::move(*row);
+    joined.record = decodeState(edit.record, joined.row.state);
+    joined.before = stateHash(joined.record, joined.row.state);
+  } else {
+    joined.isNew = true;
+    joined.record.id = edit.record;
+    joined.row.id = id;
+  }
+  joined.changed = joinEdit(joined.record, change, edit);
+  if (!joined.record.isBorn()) {
+    throw Failure("sync.birth-missing",
+                  "A change edits a record whose beginning has not arrived. It was not applied.");
+  }
+  joined.row.kind = joined.record.kind();
+  joined.row.root = joined.record.root().bytes();
+  joined.row.conflicts = joined.record.conflicts();
+  joined.row.state = encodeState(joined.record);
+  joined.after = stateHash(joined.record, joined.row.state);
+  return joined;
+}
+
+// Keeps the root's digest, and what its reserved fields say of who holds it.
+void Work::updateRoot(const Joined& joined) {
+  storage::RootRow root =
+      store_.root(joined.row.root).value_or(storage::RootRow{sumBytes({}), "", "", 0});
+  StateSum sum = sumFromBytes(root.digest);
+  if (!joined.isNew) subtractFrom(sum, joined.before);
+  addTo(sum, joined.after);
+  root.digest = sumBytes(sum);
+  if (joined.isNew) ++root.records;
+  if (joined.row.root == joined.row.id) {
+    root.scope = joined.record.value(kScopeField);
+    const std::string_view custody = plainText(joined.record.value(kCustodyField));
+    root.custody =
+        custody.empty() ? officeOf(latest(*joined.record.field(kKindField)).author) : custody;
+  }
+  store_.putRoot(joined.row.root, root);
+}
+
+void Work::noteReferences(const Joined& joined, const Edit& edit) {
+  for (const Write& write : edit.writes) {
+    if (write.field.starts_with('_')) continue;
+    if (const std::optional<RecordId> named = referencedRecord(write.value)) {
+      store_.addName(joined.row.root, named->bytes());
+    }
+  }
+}
+
+void Work::applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp) {
+  std::vector<Joined> joined;
+  Change fresh = change;  // the edits that the journal does not hold yet
+  fresh.edits.clear();
+  for (const Edit& edit : change.edits) {
+    joined.push_back(joinRecord(change, edit));
+    const Joined& last = joined.back();
+    if (last.isNew || !store_.isLinked(last.row.row, change.dot.replica, change.dot.counter)) {
+      fresh.edits.push_back(edit);
+    }
+  }
+  std::int64_t seq = 0;
+  if (!fresh.edits.empty()) {
+    const std::string body = encodeChange(fresh);
+    seq = store_.appendJournal(
+        {0, change.dot.replica, change.dot.counter, replica_.clock_.nowMs(), body});
+    if (goesUp) appendChain(seq, body);
+  }
+  for (std::size_t i = 0; i < joined.size(); ++i) {
+    Joined& one = joined[i];
+    if (seq != 0) one.row.changedSeq = seq;
+    if (seq != 0 && goesUp) one.row.upwardSeq = seq;
+    if (one.changed || one.isNew) {
+      one.row.row = store_.putRecord(one.row);
+      updateRoot(one);
+      noteReferences(one, change.edits[i]);
+      if (replica_.settings_.projection) {
+        replica_.settings_.projection(store_, one.row.row, &one.record);
+      }
+    }
+    if (seq != 0) store_.linkRecord(one.row.row, seq);
+  }
+  if (seq != 0) fanOut(*this, fresh, seq, fromLeaf);
+}
+
+}  // namespace waystation::sync

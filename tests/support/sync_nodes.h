@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/manual_clock.h"
+#include "support/seeded_random.h"
+#include "sync/hub.h"
+#include "sync/leaf.h"
+
+namespace waystation::testing {
+
+// A node with its store in memory: the real replica, hub and leaf, without sockets.
+class TestNode {
+ public:
+  TestNode(std::string name, bool hasHub, std::uint64_t seed);
+
+  sync::RecordId create(const std::string& kind, const std::vector<sync::DraftWrite>& writes,
+                        std::optional<sync::RecordId> root = std::nullopt);
+  // Saves on top of what this node shows now, or of what `tag` says was read.
+  void edit(const sync::RecordId& id, const std::string& field, const std::string& value,
+            std::optional<std::string> tag = std::nullopt);
+  std::optional<sync::Record> record(const sync::RecordId& id);
+  std::string tag(const sync::RecordId& id);
+  // A new start of the process on the same store.
+  void restart();
+
+  sync::Replica& replica() { return *replica_; }
+  storage::Connections& connections() { return *connections_; }
+  const crypto::SigningKey& key() const { return key_; }
+  SeededRandom& random() { return random_; }
+  ManualClock& clock() { return clock_; }
+  const std::string& name() const { return name_; }
+  sync::StateSum digest();
+
+ private:
+  std::string name_;
+  bool hasHub_;
+  ManualClock clock_;
+  SeededRandom random_;
+  crypto::SigningKey key_;
+  std::unique_ptr<storage::Connections> connections_;
+  std::unique_ptr<sync::Replica> replica_;
+};
+
+void enrol(TestNode& hub, TestNode& leaf);
+// One exchange; answers its outcome.
+sync::ExchangeOutcome exchange(TestNode& hub, TestNode& leaf);
+// Exchanges until neither side has more.
+sync::ExchangeOutcome exchangeAll(TestNode& hub, TestNode& leaf);
+
+}  // namespace waystation::testing
