@@ -211,6 +211,9 @@ class Store {
   void putSearch(std::int64_t recordRow, std::string_view words);
   void removeSearch(std::int64_t recordRow);
   void clearSearch();
+  // Which record an imported row became: a projection too.
+  void putImportKey(std::string_view kind, std::string_view key, std::string_view recordId);
+  std::optional<std::string> importedRecord(std::string_view kind, std::string_view key);
 
   Database& database() { return db_; }
 

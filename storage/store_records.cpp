@@ -199,4 +199,20 @@ void Store::clearSearch() {
   db_.execute("DELETE FROM search_words; INSERT INTO search(search) VALUES('rebuild')");
 }
 
+void Store::putImportKey(std::string_view kind, std::string_view key, std::string_view recordId) {
+  db_.statement("INSERT OR REPLACE INTO import_keys VALUES(?, ?, ?)")
+      .bindText(1, kind)
+      .bindText(2, key)
+      .bindBlob(3, recordId)
+      .run();
+}
+
+std::optional<std::string> Store::importedRecord(std::string_view kind, std::string_view key) {
+  Statement statement = db_.statement(
+      "SELECT k.record FROM import_keys k JOIN records r ON r.id = k.record "
+      "WHERE k.kind = ? AND k.key = ?");
+  if (!statement.bindText(1, kind).bindText(2, key).step()) return std::nullopt;
+  return statement.text(0);
+}
+
 }  // namespace waystation::storage

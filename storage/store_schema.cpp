@@ -59,6 +59,9 @@ CREATE TABLE quarantine(
   id INTEGER PRIMARY KEY, leaf TEXT NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL,
   body BLOB NOT NULL);
 
+CREATE TABLE import_keys(
+  kind TEXT NOT NULL, key TEXT NOT NULL, record BLOB NOT NULL, PRIMARY KEY(kind, key))
+  WITHOUT ROWID;
 CREATE TABLE search_words(record INTEGER PRIMARY KEY, words TEXT NOT NULL);
 CREATE VIRTUAL TABLE search USING fts5(
   words, content='search_words', content_rowid='record', prefix='2 3',
