@@ -152,6 +152,7 @@ export const ar: Messages = {
   'handover.busy': 'جارٍ الإرسال…',
   'handover.done': 'بدأ التسليم إلى {office}.',
 
+  'link.nav': 'الاتصال',
   'link.title': 'الاتصال بالمقر الرئيسي',
   'link.badge.connected': 'متصل',
   'link.badge.offline': 'لا اتصال',

@@ -125,6 +125,7 @@ export const en = {
   'handover.busy': 'Sending…',
   'handover.done': 'The hand-over to {office} has been started.',
 
+  'link.nav': 'Link',
   'link.title': 'Link to headquarters',
   'link.badge.connected': 'Connected',
   'link.badge.offline': 'No link',

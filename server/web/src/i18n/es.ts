@@ -125,6 +125,7 @@ export const es: Messages = {
   'handover.busy': 'Enviando…',
   'handover.done': 'El traspaso a {office} ha comenzado.',
 
+  'link.nav': 'Enlace',
   'link.title': 'Enlace con la sede',
   'link.badge.connected': 'Conectado',
   'link.badge.offline': 'Sin enlace',

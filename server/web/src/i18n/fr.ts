@@ -129,6 +129,7 @@ export const fr: Messages = {
   'handover.busy': 'Envoi…',
   'handover.done': 'Le transfert à {office} a commencé.',
 
+  'link.nav': 'Liaison',
   'link.title': 'Liaison avec le siège',
   'link.badge.connected': 'Connecté',
   'link.badge.offline': 'Sans liaison',

@@ -39,16 +39,20 @@ export class Translator {
   private readonly plurals: Intl.PluralRules;
   private readonly numbers: Intl.NumberFormat;
   private readonly moments: Intl.DateTimeFormat;
+  private readonly hours: Intl.DateTimeFormat;
   private readonly days: Intl.DateTimeFormat;
   private readonly distances: Intl.RelativeTimeFormat;
 
   constructor(language: Language) {
     this.language = language;
+    // Day before month, as in most of the countries where the offices are.
+    const region = language === 'en' ? 'en-GB' : language;
     this.plurals = new Intl.PluralRules(language);
-    this.numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-    this.moments = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+    this.numbers = new Intl.NumberFormat(region, { maximumFractionDigits: 1 });
+    this.moments = new Intl.DateTimeFormat(region, { dateStyle: 'medium', timeStyle: 'short' });
     // A date of birth is a day on the calendar, the same in every time zone.
-    this.days = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
+    this.hours = new Intl.DateTimeFormat(region, { timeStyle: 'short' });
+    this.days = new Intl.DateTimeFormat(region, { dateStyle: 'medium', timeZone: 'UTC' });
     this.distances = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
   }
 
@@ -69,6 +73,11 @@ export class Translator {
   moment(at: string): string {
     const time = new Date(at);
     return Number.isNaN(time.getTime()) ? at : this.moments.format(time);
+  }
+
+  /** The time of day, in the browser's time zone. */
+  timeOfDay(time: Date): string {
+    return this.hours.format(time);
   }
 
   /** A day, given as YYYY-MM-DD. */

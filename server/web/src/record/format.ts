@@ -32,6 +32,11 @@ export function formatValue(
   return id === undefined ? text : (nameOf(id) ?? '…');
 }
 
+/** Keeps a part's direction of writing from mixing with its neighbours' (Unicode FSI and PDI). */
+function isolated(part: string): string {
+  return `\u2068${part}\u2069`;
+}
+
 /** The title that the pack makes of a record's fields, or a phrase where they are all empty. */
 export function recordTitle(
   record: Pick<RecordAnswer, 'kind' | 'fields'>,
@@ -40,14 +45,11 @@ export function recordTitle(
   nameOf: NameOf,
 ): string {
   const definition = programmes.find(record.kind)?.definition;
-  const parts = (definition?.title ?? []).map((name) =>
-    formatValue(
-      programmes.field(record.kind, name),
-      record.fields[name],
-      translator,
-      nameOf,
-    ),
-  );
+  const parts = (definition?.title ?? []).map((name) => {
+    const field = programmes.field(record.kind, name);
+    const part = formatValue(field, record.fields[name], translator, nameOf);
+    return part === '' || field?.type === 'text' ? part : isolated(part);
+  });
   const title = parts.filter((part) => part !== '').join(' ');
   if (title !== '') return title;
   const kind = inLanguage(definition?.name, translator.language);

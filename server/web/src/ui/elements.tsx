@@ -34,15 +34,15 @@ export function LinkTo({ to, children, class: className, current }: LinkToProps)
 }
 
 /** The screen's heading: takes the focus and names the window when it appears. */
-export function PageHeading({ title, children }: { title: string; children?: ComponentChildren }) {
+export function PageHeading({ title }: { title: string }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   useEffect(() => {
     document.title = `${title} · Waystation`;
   }, [title]);
   return (
-    <h1 ref={heading} tabIndex={-1} dir="auto">
-      {children ?? title}
+    <h1 ref={heading} tabIndex={-1}>
+      <bdi>{title}</bdi>
     </h1>
   );
 }

@@ -24,8 +24,10 @@ export function FieldValueText({ field, value }: FieldValueProps) {
       </LinkTo>
     );
   }
+  if (field?.type !== 'longtext') return <bdi>{text}</bdi>;
+  // Prose stands at the edge where its own language begins.
   return (
-    <span class={field?.type === 'longtext' ? 'long' : undefined} dir="auto">
+    <span class="long" dir="auto">
       {text}
     </span>
   );

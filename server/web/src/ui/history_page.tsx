@@ -23,7 +23,7 @@ function ChangedField({ kind, name, change }: {
       <dd>
         <FieldValueText field={field} value={change.value} />
         {replaced.length > 0 && (
-          <span class="quiet replaced" dir="auto">
+          <span class="quiet replaced">
             {translator.text('history.replaced', {
               values: translator.list(
                 replaced.map((value) => formatValue(field, value, translator, nameOf)),

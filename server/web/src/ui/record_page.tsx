@@ -20,7 +20,7 @@ interface Saved {
 
 function SavedLine({ saved, record }: { saved: Saved; record: RecordAnswer }) {
   const translator = useTranslator();
-  const time = saved.at.toLocaleTimeString(translator.language, { timeStyle: 'short' });
+  const time = translator.timeOfDay(saved.at);
   const isApart = saved.fields.some((name) => record.conflicts?.[name] !== undefined);
   return (
     <p class={`notice ${isApart ? '' : 'good'}`}>

@@ -74,7 +74,7 @@ export function Header({ me }: { me: Me }) {
           {conflicts > 0 && <span class="count">{translator.number(conflicts)}</span>}
         </LinkTo>
         <LinkTo to={paths.link} current={route.name === 'link'}>
-          {translator.text('link.title')}
+          {translator.text('link.nav')}
         </LinkTo>
       </nav>
     </header>

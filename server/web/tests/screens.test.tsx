@@ -1,0 +1,254 @@
+import { fireEvent, screen, waitFor, within } from '@testing-library/preact';
+import { expect, test } from 'vitest';
+import type { Answer } from './fake_api';
+import { kCase, kPerson, show } from './screen';
+
+function type(label: RegExp | string, text: string): void {
+  fireEvent.input(screen.getByLabelText(label), { target: { value: text } });
+}
+
+function click(name: RegExp | string): void {
+  fireEvent.click(screen.getByRole('button', { name }));
+}
+
+async function startEditing(): Promise<void> {
+  fireEvent.click(await screen.findByRole('button', { name: 'Edit' }));
+  await screen.findByRole('button', { name: 'Save' });
+}
+
+test('a wrong password is refused in a sentence and the right one opens the search', async () => {
+  show('/', (api) => {
+    api.isSignedIn = false;
+  });
+  await screen.findByLabelText('User name');
+  type('User name', 'amina');
+  type('Password', 'wrong');
+  click('Sign in');
+  expect((await screen.findByRole('alert')).textContent).toContain('is not right');
+  type('Password', 'correct horse');
+  click('Sign in');
+  await screen.findByRole('search');
+});
+
+test('a search shows the records that match and leaves the others out', async () => {
+  show('/?q=Grace');
+  await screen.findByRole('link', { name: 'Grace Wanjiru' });
+  expect(screen.queryByRole('link', { name: 'Omar Nur' })).toBeNull();
+});
+
+test('the search page lists roots and no notes of a case', async () => {
+  show('/');
+  await screen.findByRole('link', { name: /ET-ADD-2026-00017/ });
+  expect(screen.queryByRole('link', { name: /First talk/ })).toBeNull();
+});
+
+test('a long list goes on at the cursor', async () => {
+  show('/?kind=person', (api) => {
+    for (let i = 0; i < 30; i += 1) {
+      api.save({ record: 'new:1', kind: 'person', fields: { given_name: `Person ${i}` } });
+    }
+  });
+  fireEvent.click(await screen.findByRole('button', { name: 'Show more' }));
+  await screen.findByRole('link', { name: 'Salma Haddad' });
+  expect(screen.queryByRole('button', { name: 'Show more' })).toBeNull();
+});
+
+test('a case shows codes by their labels, references by their names and what belongs to it', async () => {
+  show(`/records/${kCase}`);
+  await screen.findByRole('link', { name: 'Salma Haddad' });
+  expect(screen.getByText('Medical care, School for children')).toBeTruthy();
+  await screen.findByRole('link', { name: /First talk/ });
+  expect(screen.getByRole('link', { name: 'Add: Note' })).toBeTruthy();
+});
+
+test('an edit goes out with the tag that was read, holding only what changed', async () => {
+  const { api } = show(`/records/${kCase}`);
+  const { tag } = api.read(kCase);
+  await startEditing();
+  type('Household size', '5');
+  click('Save');
+  await screen.findByText(/^Saved at/);
+  expect(api.changes).toEqual([
+    [{ record: kCase, kind: 'avrr_case', fields: { household_size: 5 }, seen: tag }],
+  ]);
+});
+
+test('nothing is called saved before the server has answered', async () => {
+  const { api } = show(`/records/${kCase}`);
+  await startEditing();
+  type('Household size', '5');
+  let answer: (given: Answer) => void = () => undefined;
+  api.instead.set('POST /changes', () => new Promise((resolve) => (answer = resolve)));
+  click('Save');
+  await screen.findByRole('button', { name: 'Saving…' });
+  expect(screen.queryByText(/^Saved/)).toBeNull();
+  answer({ status: 507, body: { detail: 'The disk is full.', code: 'store.full' } });
+  const alert = await screen.findByRole('alert');
+  expect(alert.textContent).toBe('Not saved. The disk is full.');
+  expect(screen.getByLabelText<HTMLInputElement>('Household size').value).toBe('5');
+});
+
+test('a save without an answer says that it is not certain, and keeps what was typed', async () => {
+  const { api } = show(`/records/${kCase}`);
+  await startEditing();
+  type('Household size', '5');
+  api.instead.set('POST /changes', () => Promise.reject(new TypeError('network')));
+  click('Save');
+  expect((await screen.findByRole('alert')).textContent).toContain('not certain');
+  expect(screen.getByLabelText<HTMLInputElement>('Household size').value).toBe('5');
+});
+
+test('a refused value is told beside its field, under its label', async () => {
+  show(`/records/${kPerson}`);
+  await startEditing();
+  type('Place', 'somewhere');
+  click('Save');
+  const complaint = await screen.findByText('The field “Place” must be a place code.');
+  const input = screen.getByLabelText('Place');
+  expect(input.getAttribute('aria-invalid')).toBe('true');
+  expect(input.getAttribute('aria-describedby')).toContain(complaint.id);
+});
+
+test('an edit on an older state keeps both versions and says so', async () => {
+  const { api } = show(`/records/${kCase}`);
+  const { tag: seen } = api.read(kCase);
+  await startEditing();
+  api.save({ record: kCase, kind: 'avrr_case', seen, fields: { summary: 'Theirs' } });
+  type('Summary', 'Ours');
+  click('Save');
+  await screen.findByText(/Someone else changed the same field; both versions are kept/);
+  expect(screen.getByText('Theirs')).toBeTruthy();
+  expect(api.read(kCase).conflicts?.['summary']?.length).toBe(2);
+});
+
+test('what is required is asked for before a new record is sent', async () => {
+  const { api } = show('/new/person');
+  await screen.findByLabelText(/Given name/);
+  click('Save');
+  await screen.findByText('This must be filled in.');
+  expect(api.changes).toEqual([]);
+  type(/Given name/, 'Hodan');
+  click('Save');
+  await screen.findByRole('heading', { name: 'Hodan' });
+  expect(api.changes.length).toBe(1);
+});
+
+test('a case opened from a person refers to the person', async () => {
+  const { api } = show(`/records/${kPerson}`);
+  fireEvent.click(await screen.findByRole('link', { name: 'Open: Return case' }));
+  await screen.findByLabelText(/Case number/);
+  type(/Case number/, 'X-1');
+  click('Save');
+  await screen.findByRole('heading', { name: /X-1/ });
+  expect(api.changes[0]?.[0]?.fields['applicant']).toBe(`urn:uuid:${kPerson}`);
+});
+
+test('the conflicts page shows who wrote which value, and settles with the chosen one', async () => {
+  const { api } = show('/conflicts');
+  await screen.findByText('+251 911 000 111');
+  expect(screen.getByText('jonas, NBO')).toBeTruthy();
+  const theirs = screen.getByText('+254 722 333 444').closest('label');
+  fireEvent.click(within(theirs as HTMLElement).getByRole('radio'));
+  click('Settle with this choice');
+  await screen.findByText('No conflict waits for a decision.');
+  expect(api.read(kPerson).conflicts).toEqual({});
+  expect(api.read(kPerson).fields['phone']).toBe('+254 722 333 444');
+});
+
+test('a conflict can be settled with a value of its own', async () => {
+  const { api } = show('/conflicts');
+  fireEvent.click(await screen.findByLabelText('Write another value'));
+  type('Telephone', '+1 555');
+  click('Settle with this choice');
+  await screen.findByText('No conflict waits for a decision.');
+  expect(api.read(kPerson).fields['phone']).toBe('+1 555');
+});
+
+test('settling without a choice sends nothing', async () => {
+  const { api } = show('/conflicts');
+  fireEvent.click(await screen.findByRole('button', { name: 'Settle with this choice' }));
+  await screen.findByText('Choose a version first.');
+  expect(api.changes).toEqual([]);
+});
+
+test('leaving with something unsaved asks, and staying keeps it', async () => {
+  const { app } = show(`/records/${kCase}`);
+  await startEditing();
+  type('Household size', '9');
+  fireEvent.click(screen.getByRole('link', { name: /Conflicts/ }));
+  click('Stay and go on editing');
+  expect(window.location.pathname).toBe(`/records/${kCase}`);
+  expect(screen.getByLabelText<HTMLInputElement>('Household size').value).toBe('9');
+  fireEvent.click(screen.getByRole('link', { name: /Conflicts/ }));
+  click('Leave without saving');
+  await screen.findByRole('heading', { name: 'Conflicts' });
+  expect(app.drafts.hasUnsaved()).toBe(false);
+});
+
+test('a session that ends during a save keeps what was typed for the same person', async () => {
+  const { api } = show(`/records/${kCase}`);
+  await startEditing();
+  type('Household size', '7');
+  api.isSignedIn = false;
+  click('Save');
+  await screen.findByText(/What you typed is kept/);
+  type('User name', 'amina');
+  type('Password', 'correct horse');
+  click('Sign in');
+  const input = await screen.findByLabelText<HTMLInputElement>('Household size');
+  expect(input.value).toBe('7');
+});
+
+test('another person who signs in finds nothing of what the one before had typed', async () => {
+  const { api, app } = show(`/records/${kCase}`);
+  await startEditing();
+  type('Household size', '7');
+  api.isSignedIn = false;
+  click('Save');
+  await screen.findByText(/What you typed is kept/);
+  api.instead.set('GET /me', () => ({
+    status: 200,
+    body: { user: 'someone', role: 'caseworker', programmes: [], office: 'ADD' },
+  }));
+  type('User name', 'amina');
+  type('Password', 'correct horse');
+  click('Sign in');
+  await screen.findByRole('search');
+  expect(app.drafts.draft.get()).toBeUndefined();
+});
+
+test('the link page says in words how the link stands', async () => {
+  show('/link', (api) => {
+    api.sync = { state: 'offline', lastContact: null, backlogUp: 1, agree: null };
+  });
+  await screen.findByText('There has been no contact with headquarters yet.');
+  expect(screen.getByText('1 change waits to go up.')).toBeTruthy();
+  expect(screen.getByText(/You can go on working/)).toBeTruthy();
+  expect(screen.getByText(/Failed: The line was cut/)).toBeTruthy();
+});
+
+test('a hand-over names the office and the reason', async () => {
+  const { api } = show(`/records/${kCase}`);
+  fireEvent.click(await screen.findByRole('button', { name: 'Hand over…', hidden: true }));
+  type('To office (its code)', 'NBO');
+  type('Why', 'The family moved.');
+  fireEvent.submit(screen.getByLabelText('Why').closest('form') as HTMLFormElement);
+  await waitFor(() => expect(api.handovers.length).toBe(1));
+  expect(api.handovers).toEqual([{ root: kCase, to: 'NBO', why: 'The family moved.' }]);
+});
+
+test('the history tells who changed what', async () => {
+  show(`/records/${kCase}/history`);
+  await screen.findByRole('heading', { name: /History of ET-ADD/ });
+  await screen.findByText('Counselling');
+  expect(screen.getAllByText(/jonas, NBO/).length).toBe(1);
+});
+
+test('Arabic turns the page round, and the choice is remembered', async () => {
+  show('/');
+  await screen.findByRole('search');
+  fireEvent.change(screen.getByLabelText('Language'), { target: { value: 'ar' } });
+  await screen.findByRole('heading', { name: 'بحث' });
+  expect(document.documentElement.dir).toBe('rtl');
+  expect(window.localStorage.getItem('waystation.language')).toBe('ar');
+});
