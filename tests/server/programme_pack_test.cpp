@@ -192,10 +192,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"FieldNameWithSlash",
                 R"([{"op":"replace","path":"/kinds/0/fields/4/name","value":"a/b"}])",
                 "fields[4].name"},
-        Mistake{
-            "FieldNameTooLong",
-            R"([{"op":"replace","path":"/kinds/0/fields/4/name","value":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}])",
-            "fields[4].name"},
+        Mistake{"FieldNameTooLong",
+                R"([{"op":"replace","path":"/kinds/0/fields/4/name","value":")"
+                R"(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}])",
+                "fields[4].name"},
         Mistake{"UnknownType",
                 R"([{"op":"replace","path":"/kinds/0/fields/4/type","value":"day"}])",
                 "fields[4].type"},
