@@ -15,6 +15,11 @@ namespace {
 constexpr std::size_t kMaximumIdleStatements = 256;
 constexpr int kBusyMilliseconds = 10'000;
 
+// 32 MiB; SQLite reads a multiple of 256 as "never". Transactions up to this size reach the log
+// only at their commit, which also keeps them clear of an error of SQLite's (see
+// LogFile::noteCommit).
+constexpr int kPagesBeforeSpilling = 8191;
+
 std::string inKiB(int cacheKiB) {
   return "PRAGMA cache_size = -" + std::to_string(cacheKiB);
 }
@@ -163,6 +168,7 @@ void Database::configure(int cacheKiB) {
   execute("PRAGMA foreign_keys = ON");
   execute("PRAGMA synchronous = FULL");
   execute(inKiB(cacheKiB));
+  execute("PRAGMA cache_spill = " + std::to_string(kPagesBeforeSpilling));
   sqlite3_set_authorizer(handle_, authorize, nullptr);
 }
 

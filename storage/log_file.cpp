@@ -1,6 +1,7 @@
 #include "storage/log_file.h"
 
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 namespace waystation::storage {
@@ -111,6 +112,7 @@ int LogFile::write(const char* bytes, std::size_t size, std::int64_t offset) {
     if (const int result = flushHeader(); result != SQLITE_OK) return result;
     // Page 0 is no page: SQLite would have read zeros from a frame that does not authenticate.
     if (loadBigEndian32(bytes) == 0) return SQLITE_IOERR_WRITE;
+    noteCommit(bytes, frame);
     if (standsAlone) return writeFrameHeader(bytes, frame);
     pendingFrame_ = frame;
     std::memcpy(pendingHeader_.data(), bytes, kFrameHeaderSize);
@@ -118,6 +120,20 @@ int LogFile::write(const char* bytes, std::size_t size, std::int64_t offset) {
   }
   if (within == kFrameHeaderSize && size == kPageSize) return writePage(bytes, frame);
   return SQLITE_IOERR_WRITE;
+}
+
+// While a transaction overwrites pages that it has written to the log before, SQLite leaves salt
+// and checksum of the headers zero, and fills them in before the commit. SQLite 3.40.1 forgets to
+// after a rollback to a savepoint (or of a failed statement): the commit looks done, and recovery
+// drops it.
+void LogFile::noteCommit(const char* header, std::int64_t frame) {
+  constexpr std::string_view kNoSalt{"\0\0\0\0\0\0\0\0", 8};
+  const bool unfinished = std::string_view(header + 8, kNoSalt.size()) == kNoSalt;
+  if (unfinished && loadBigEndian32(header + 4) != 0) {
+    unfinishedCommit_ = frame;
+  } else if (unfinishedCommit_ == frame) {
+    unfinishedCommit_ = -1;
+  }
 }
 
 int LogFile::writeHeader(const char* bytes) {
@@ -171,6 +187,10 @@ int LogFile::truncate(std::int64_t size) {
 
 int LogFile::sync(int flags) {
   const int result = flushHeader();
+  if (std::exchange(unfinishedCommit_, -1) >= 0) {
+    sqlite3_log(SQLITE_IOERR_WRITE, "refused a commit that recovery would drop");
+    return SQLITE_IOERR_WRITE;
+  }
   return result == SQLITE_OK ? OpenFile::sync(flags) : result;
 }
 

@@ -34,6 +34,7 @@ class LogFile final : public OpenFile {
   // Writes the header that waits for its page, as a header alone.
   int flushHeader();
   int writeFrameHeader(const char* header, std::int64_t frame);
+  void noteCommit(const char* header, std::int64_t frame);
 
   MainFile& main_;
   PageFormat format_;
@@ -43,6 +44,9 @@ class LogFile final : public OpenFile {
   std::array<char, kFrameHeaderSize> pendingHeader_;
   // The frame that SQLite read whole just now: a header written there next stands alone.
   std::int64_t frameReadWhole_ = -1;
+
+  // A commit whose header SQLite has yet to write for good. -1: none.
+  std::int64_t unfinishedCommit_ = -1;
 
   std::array<char, kFrameSize> frame_;
   // What a checkpoint may copy.

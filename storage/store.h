@@ -43,13 +43,15 @@ struct JournalRow {
   std::string body;
 };
 
-// One link of the chain of what goes up (sync.md, section 3). `seq` 0: the body has gone.
+// One link of the chain of what goes up (sync.md, "Chain"). Its journal entry may have gone with
+// the records it concerned; `digest` then still proves the link.
 struct UpwardRow {
   std::uint64_t incarnation = 0;
   std::uint64_t number = 0;
   std::int64_t seq = 0;
   std::string salt;
   std::string hash;
+  std::string digest;  // of salt and body, 32 bytes
 };
 
 struct IncarnationRow {
@@ -73,7 +75,7 @@ struct LeafRow {
   std::string name;
   std::string publicKey;
   std::string certificateHash;
-  std::uint64_t incarnation = 0;  // the last one heard of
+  std::uint64_t incarnation = 0;  // the newest that wrote anything; 0: none
   std::uint64_t feedAcked = 0;
   std::int64_t lastContactMs = 0;
   bool revoked = false;
@@ -162,6 +164,8 @@ class Store {
   std::vector<LeafRow> leaves();
   std::optional<ChainRow> chain(std::int64_t leaf, std::uint64_t incarnation);
   void putChain(std::int64_t leaf, const ChainRow& row);
+  // How far any leaf's chain of this incarnation has been received.
+  std::optional<std::uint64_t> chainNumber(std::uint64_t incarnation);
   bool inScope(std::int64_t leaf, std::string_view root);
   void addScope(std::int64_t leaf, std::string_view root);
   void removeScope(std::int64_t leaf, std::string_view root);
@@ -179,10 +183,13 @@ class Store {
   std::int64_t countFeed(std::int64_t leaf, std::uint64_t afterNumber);
   std::vector<std::string> scopesOf(std::int64_t leaf);
 
-  // Roots that a leaf was told to let go of and has not yet said to have removed.
+  // Roots that a leaf was told to let go of: releasing until it says to have removed them, released
+  // from then on, for as long as it does not get them again.
   void addReleasing(std::int64_t leaf, std::string_view root);
   void removeReleasing(std::int64_t leaf, std::string_view root);
+  void setReleased(std::int64_t leaf, std::string_view root);
   bool isReleasing(std::int64_t leaf, std::string_view root);
+  std::vector<std::string> releasingOrReleased(std::int64_t leaf);
   // Which roots a root's records refer to.
   void addName(std::string_view root, std::string_view named);
   std::vector<std::string> namedBy(std::string_view root);
@@ -205,6 +212,8 @@ class Store {
   // What could not be let in.
   void addQuarantine(const QuarantineRow& row);
   std::int64_t countQuarantine();
+  bool hasQuarantine(std::string_view leaf);
+  bool isQuarantined(std::string_view leaf, std::string_view body);
   std::vector<QuarantineRow> quarantine(int limit);
 
   // The search index: a projection, rebuilt from the records at any time.

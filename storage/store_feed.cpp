@@ -86,6 +86,13 @@ void Store::putChain(std::int64_t leaf, const ChainRow& row) {
       .run();
 }
 
+std::optional<std::uint64_t> Store::chainNumber(std::uint64_t incarnation) {
+  Statement statement =
+      db_.statement("SELECT number FROM chains WHERE incarnation = ? ORDER BY number DESC LIMIT 1");
+  if (!statement.bind(1, signedOf(incarnation)).step()) return std::nullopt;
+  return unsignedOf(statement.integer(0));
+}
+
 bool Store::inScope(std::int64_t leaf, std::string_view root) {
   return db_.statement("SELECT 1 FROM scopes WHERE leaf = ? AND root = ?")
       .bind(1, leaf)
@@ -200,7 +207,7 @@ std::vector<std::string> Store::scopesOf(std::int64_t leaf) {
 }
 
 void Store::addReleasing(std::int64_t leaf, std::string_view root) {
-  db_.statement("INSERT OR IGNORE INTO releasing VALUES(?, ?)")
+  db_.statement("INSERT OR REPLACE INTO releasing VALUES(?, ?, 0)")
       .bind(1, leaf)
       .bindBlob(2, root)
       .run();
@@ -214,10 +221,25 @@ void Store::removeReleasing(std::int64_t leaf, std::string_view root) {
 }
 
 bool Store::isReleasing(std::int64_t leaf, std::string_view root) {
-  return db_.statement("SELECT 1 FROM releasing WHERE leaf = ? AND root = ?")
+  return db_.statement("SELECT 1 FROM releasing WHERE leaf = ? AND root = ? AND gone = 0")
       .bind(1, leaf)
       .bindBlob(2, root)
       .step();
+}
+
+void Store::setReleased(std::int64_t leaf, std::string_view root) {
+  db_.statement("UPDATE releasing SET gone = 1 WHERE leaf = ? AND root = ?")
+      .bind(1, leaf)
+      .bindBlob(2, root)
+      .run();
+}
+
+std::vector<std::string> Store::releasingOrReleased(std::int64_t leaf) {
+  Statement statement = db_.statement("SELECT root FROM releasing WHERE leaf = ?");
+  statement.bind(1, leaf);
+  std::vector<std::string> roots;
+  while (statement.step()) roots.push_back(statement.text(0));
+  return roots;
 }
 
 void Store::addName(std::string_view root, std::string_view named) {

@@ -20,7 +20,7 @@ JournalRow readJournal(const Statement& statement) {
 
 UpwardRow readUpward(const Statement& statement) {
   return {unsignedOf(statement.integer(0)), unsignedOf(statement.integer(1)), statement.integer(2),
-          statement.text(3), statement.text(4)};
+          statement.text(3), statement.text(4), statement.text(5)};
 }
 
 std::vector<std::string> readBlobs(Statement statement) {
@@ -106,18 +106,21 @@ std::optional<IncarnationRow> Store::incarnation(std::uint64_t id) {
 }
 
 void Store::appendUpward(const UpwardRow& row) {
-  db_.statement("INSERT INTO upward(incarnation, number, seq, salt, hash) VALUES(?, ?, ?, ?, ?)")
+  db_.statement(
+         "INSERT INTO upward(incarnation, number, seq, salt, hash, digest) "
+         "VALUES(?, ?, ?, ?, ?, ?)")
       .bind(1, signedOf(row.incarnation))
       .bind(2, signedOf(row.number))
       .bind(3, row.seq)
       .bindBlob(4, row.salt)
       .bindBlob(5, row.hash)
+      .bindBlob(6, row.digest)
       .run();
 }
 
 std::optional<UpwardRow> Store::upward(std::uint64_t incarnation, std::uint64_t number) {
   Statement statement = db_.statement(
-      "SELECT incarnation, number, seq, salt, hash FROM upward "
+      "SELECT incarnation, number, seq, salt, hash, digest FROM upward "
       "WHERE incarnation = ? AND number = ?");
   if (!statement.bind(1, signedOf(incarnation)).bind(2, signedOf(number)).step()) {
     return std::nullopt;
@@ -127,7 +130,7 @@ std::optional<UpwardRow> Store::upward(std::uint64_t incarnation, std::uint64_t 
 
 std::vector<UpwardRow> Store::upwardAfter(std::int64_t afterSeq, int limit) {
   Statement statement = db_.statement(
-      "SELECT incarnation, number, seq, salt, hash FROM upward WHERE seq > ? "
+      "SELECT incarnation, number, seq, salt, hash, digest FROM upward WHERE seq > ? "
       "ORDER BY seq LIMIT ?");
   statement.bind(1, afterSeq).bind(2, limit);
   std::vector<UpwardRow> rows;
@@ -182,6 +185,7 @@ std::vector<std::int64_t> Store::evictRoot(std::string_view root) {
   }
   db_.statement("DELETE FROM records WHERE root = ?").bindBlob(1, root).run();
   db_.statement("DELETE FROM roots WHERE id = ?").bindBlob(1, root).run();
+  db_.statement("DELETE FROM names WHERE root = ?").bindBlob(1, root).run();
   return rows;
 }
 
@@ -210,6 +214,17 @@ std::int64_t Store::countQuarantine() {
   Statement statement = db_.statement("SELECT count(*) FROM quarantine");
   statement.step();
   return statement.integer(0);
+}
+
+bool Store::hasQuarantine(std::string_view leaf) {
+  return db_.statement("SELECT 1 FROM quarantine WHERE leaf = ? LIMIT 1").bindText(1, leaf).step();
+}
+
+bool Store::isQuarantined(std::string_view leaf, std::string_view body) {
+  return db_.statement("SELECT 1 FROM quarantine WHERE leaf = ? AND body = ? LIMIT 1")
+      .bindText(1, leaf)
+      .bindBlob(2, body)
+      .step();
 }
 
 std::vector<QuarantineRow> Store::quarantine(int limit) {

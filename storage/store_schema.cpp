@@ -66,6 +66,13 @@ CREATE TABLE search_words(record INTEGER PRIMARY KEY, words TEXT NOT NULL);
 CREATE VIRTUAL TABLE search USING fts5(
   words, content='search_words', content_rowid='record', prefix='2 3',
   tokenize='unicode61 remove_diacritics 2');
+)sql",
+                                                      // What a leaf was told to let go of is
+                                                      // remembered; a chain outlives its bodies.
+                                                      R"sql(
+ALTER TABLE releasing ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE upward ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+CREATE INDEX chains_by_incarnation ON chains(incarnation);
 )sql"};
   return migrations;
 }

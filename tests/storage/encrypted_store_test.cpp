@@ -155,7 +155,8 @@ TEST(EncryptedStore, ShowsNoNameInAnyFile) {
     // Now with a rollback journal that holds all of them.
     EXPECT_EQ(textFrom(database, "PRAGMA journal_mode = DELETE"), "delete");
     Transaction transaction(database);
-    database.execute("PRAGMA cache_size = 5; UPDATE people SET name = name || 'x'");
+    database.execute(
+        "PRAGMA cache_size = 5; PRAGMA cache_spill = 5; UPDATE people SET name = name || 'x'");
     ASSERT_GT(bytesOf(journalOf(directory / "store")).size(), 10 * kPageSize);
     expectNoNames(directory.path(), 1000);
   }
@@ -237,9 +238,12 @@ TEST(EncryptedStore, WritesNoTemporaryFile) {
   const auto database = storeWithRows(directory / "store", 0);
   database->execute(
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
-      "INSERT INTO people SELECT i, hex(randomblob(40)) FROM n; PRAGMA cache_size = 10");
+      "INSERT INTO people SELECT i, hex(randomblob(40)) FROM n; PRAGMA cache_size = 10; PRAGMA "
+      "cache_spill = 1");
   sortEverything(*database);
-  database->execute("DROP INDEX sorted; PRAGMA temp_store = FILE; PRAGMA cache_size = 10");
+  database->execute(
+      "DROP INDEX sorted; PRAGMA temp_store = FILE; PRAGMA cache_size = 10; PRAGMA cache_spill = "
+      "10");
   EXPECT_EQ(codeOf([&] { sortEverything(*database); }), "store.sqlite");
 }
 
