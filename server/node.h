@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "crypto/certificate.h"
 #include "crypto/key_slots.h"
@@ -26,18 +27,18 @@ enum class Role { kHeadquarters, kOffice };
 // What lies in the clear beside the store, in node.json: nothing secret, nothing personal.
 struct NodeConfig {
   Role role = Role::kOffice;
-  std::string name;                   // "HQ", "NBO": capital letters, digits, '-', at most 16
-  std::uint16_t port = 8443;          // people: browsers and the API
-  std::uint16_t syncPort = 8444;      // HQ only: offices, with their certificates
+  std::string name;               // "HQ", "NBO": capital letters, digits, '-', at most 16
+  std::uint16_t port = 8443;      // people: browsers and the API
+  std::uint16_t syncPort = 8444;  // HQ only: offices, with their certificates
   std::string address = "0.0.0.0";
-  std::string hqHost;                 // an office's hub, once enrolled
+  std::string hqHost;  // an office's hub, once enrolled
   std::uint16_t hqSyncPort = 0;
 };
 
 // A node's identity towards others, kept in the encrypted store.
 struct NodeIdentity {
-  std::string authorityPem;                  // HQ's certificate authority, as known here
-  crypto::KeyAndCertificate tls;             // this node's own; empty certificate: not yet enrolled
+  std::string authorityPem;       // HQ's certificate authority, as known here
+  crypto::KeyAndCertificate tls;  // this node's own; empty certificate: not yet enrolled
 };
 
 // One data directory, opened: its keys, its store, its replica and its programmes. Everything that
@@ -50,8 +51,9 @@ class Node {
   // Makes a node that did not exist: directory (0700), keys with one passphrase slot, store; at HQ
   // also the certificate authority and HQ's own certificate; an office gets a self-signed one until
   // it is enrolled. Throws Failure("node.exists", "node.name-malformed", ...) and leaves nothing.
+  // `cost`: of the passphrase slot; only tests take a cheaper one.
   static void create(const std::filesystem::path& directory, const NodeConfig& config,
-                     std::string_view passphrase);
+                     std::string_view passphrase, const crypto::Argon2Cost& cost = {});
 
   // Opens it. Throws Failure: "node.missing", "node.in-use" (another process holds it),
   // "key.wrong-passphrase", and what storage throws. `programmes`: the directory of packs.
@@ -77,6 +79,8 @@ class Node {
   crypto::Random& random() { return random_; }
   const cases::Programmes& programmes() const { return programmes_; }
   const crypto::SigningKey& signingKey() const { return *signingKey_; }
+  // For storage::verifyPages, which reads beside the open store.
+  const crypto::Secret& databaseKey() const { return databaseKey_; }
 
   NodeIdentity identity();
   void setIdentity(const NodeIdentity& identity);
@@ -122,6 +126,7 @@ class Node {
   sync::SystemClock clock_;
   crypto::SystemRandom random_;
   cases::Programmes programmes_;
+  crypto::Secret databaseKey_;
   std::unique_ptr<storage::Connections> connections_;
   std::unique_ptr<sync::Replica> replica_;
   std::unique_ptr<crypto::SigningKey> signingKey_;

@@ -1,0 +1,216 @@
+#include "server/node.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/kdf.h"
+#include "server/cases/record_service.h"
+
+namespace waystation::server {
+namespace {
+
+constexpr int kReaders = 4;
+constexpr std::int64_t kDaySeconds = 86'400;
+constexpr std::int64_t kAuthorityDays = 3'650;
+constexpr std::int64_t kHeadquartersDays = 825;
+constexpr std::int64_t kClockSlackSeconds = kDaySeconds;  // offices' clocks are not exact
+
+constexpr std::string_view kSigningSeed = "identity.signing-seed";
+constexpr std::string_view kTlsKey = "identity.tls-key";
+constexpr std::string_view kTlsCertificate = "identity.tls-certificate";
+constexpr std::string_view kAuthority = "identity.authority";
+constexpr std::string_view kAuthorityKey = "authority.key";
+
+crypto::Secret deriveDatabaseKey(const crypto::Secret& master, const std::string& storeId) {
+  return crypto::hkdfSha256(master.view(), storeId, "waystation database key v1", 32);
+}
+
+std::filesystem::path databaseFile(const std::filesystem::path& directory) {
+  return directory / "node.db";
+}
+
+// HQ's authority and certificates; an office's own until it is enrolled is signed by an authority
+// that is thrown away.
+void createIdentity(storage::Store& store, const NodeConfig& config, crypto::Random& random,
+                    std::int64_t now) {
+  const crypto::SigningKey signing = crypto::SigningKey::generate(random);
+  store.setMeta(kSigningSeed, signing.seed().view());
+  const bool isHq = config.role == Role::kHeadquarters;
+  const crypto::KeyAndCertificate authority = crypto::createAuthority(
+      "Waystation " + config.name, now - kClockSlackSeconds, now + kAuthorityDays * kDaySeconds);
+  const crypto::KeyAndRequest request = crypto::createRequest(config.name);
+  crypto::CertificateTerms terms;
+  terms.commonName = config.name;
+  terms.dnsNames = {"localhost"};
+  terms.ipAddresses = {"127.0.0.1"};
+  terms.notBefore = now - kClockSlackSeconds;
+  terms.notAfter = now + kHeadquartersDays * kDaySeconds;
+  store.setMeta(kTlsKey, request.privateKeyPem);
+  store.setMeta(kTlsCertificate, crypto::signRequest(authority, request.requestPem, terms));
+  store.setMeta(kAuthority, authority.certificatePem);
+  if (isHq) store.setMeta(kAuthorityKey, authority.privateKeyPem);
+}
+
+int lockDirectory(const std::filesystem::path& directory) {
+  const std::string file = (directory / "lock").string();
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    throw Failure("node.unwritable", "The directory " + directory.string() +
+                                         " can't be written to. Is it this user's?");
+  }
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    ::close(descriptor);
+    return -1;
+  }
+  return descriptor;
+}
+
+}  // namespace
+
+void Node::create(const std::filesystem::path& directory, const NodeConfig& config,
+                  std::string_view passphrase, const crypto::Argon2Cost& cost) {
+  if (std::filesystem::exists(directory / "node.json") ||
+      std::filesystem::exists(directory / "keys.slots") ||
+      std::filesystem::exists(databaseFile(directory))) {
+    throw Failure("node.exists", "There is a node in " + directory.string() +
+                                     " already. Nothing was changed; name another --data.");
+  }
+  std::filesystem::create_directories(directory);
+  ::chmod(directory.c_str(), 0700);
+  crypto::SystemRandom random;
+  const sync::SystemClock clock;
+  try {
+    // The name is checked, and the file made, before anything is worth keeping.
+    writeConfig(directory, config);
+    crypto::KeySlots slots =
+        crypto::KeySlots::create(directory / "keys.slots", random, passphrase, cost);
+    const crypto::Secret master = slots.openWithPassphrase(passphrase);
+    storage::Database database(databaseFile(directory), deriveDatabaseKey(master, slots.storeId()),
+                               storage::OpenMode::kCreate);
+    storage::Store::createTables(database);
+    storage::Transaction transaction(database);
+    storage::Store store(database);
+    createIdentity(store, config, random, clock.nowMs() / 1000);
+    transaction.commit();
+  } catch (...) {
+    for (const char* name :
+         {"node.json", "keys.slots", "node.db", "node.db-wal", "node.db-journal"}) {
+      std::error_code ignored;
+      std::filesystem::remove(directory / name, ignored);
+    }
+    throw;
+  }
+}
+
+Node::Node(std::filesystem::path directory, std::string_view passphrase,
+           const std::filesystem::path& programmes)
+    : directory_(std::move(directory)),
+      config_(readConfig(directory_)),
+      programmes_(cases::loadPacks(programmes)) {
+  lock_ = lockDirectory(directory_);
+  if (lock_ < 0) {
+    throw Failure("node.in-use", "Another process works with " + directory_.string() +
+                                     " now. Ask the running server, or stop it first.");
+  }
+  try {
+    openKeys(passphrase);
+    openReplica();
+  } catch (...) {
+    ::close(lock_);
+    throw;
+  }
+}
+
+Node::~Node() {
+  replica_.reset();
+  connections_.reset();
+  ::close(lock_);
+}
+
+bool Node::isHeld(const std::filesystem::path& directory) {
+  if (!std::filesystem::exists(directory / "lock")) return false;
+  const int descriptor = lockDirectory(directory);
+  if (descriptor < 0) return true;
+  ::close(descriptor);
+  return false;
+}
+
+void Node::openKeys(std::string_view passphrase) {
+  const crypto::KeySlots slots(directory_ / "keys.slots");
+  const crypto::Secret master = slots.openWithPassphrase(passphrase);
+  connections_ = std::make_unique<storage::Connections>(databaseFile(directory_),
+                                                        deriveDatabaseKey(master, slots.storeId()),
+                                                        storage::OpenMode::kReadWrite, kReaders);
+}
+
+void Node::openReplica() {
+  const storage::Connections::Lease writer = connections_->writer();
+  storage::Store::createTables(*writer);
+  storage::Store store(*writer);
+  const std::optional<std::string> seed = store.meta(kSigningSeed);
+  if (!seed) {
+    throw Failure("node.incomplete", "This node was not made to the end. Remove " +
+                                         directory_.string() + " and run `waystation init` again.");
+  }
+  signingKey_ = std::make_unique<crypto::SigningKey>(crypto::Secret::copyOf(*seed));
+  sync::ReplicaSettings settings;
+  settings.node = config_.name;
+  settings.hasHub = !isHeadquarters();
+  settings.projection = cases::searchProjection(programmes_);
+  settings.committed = [this](bool forHub, bool forLeaves) {
+    std::function<void(bool, bool)> listener;
+    {
+      const std::lock_guard<std::mutex> guard(listenerMutex_);
+      listener = listener_;
+    }
+    if (listener) listener(forHub, forLeaves);
+  };
+  replica_ = std::make_unique<sync::Replica>(*writer, clock_, random_, std::move(settings));
+}
+
+void Node::changeConfig(const NodeConfig& config) {
+  writeConfig(directory_, config);
+  config_ = config;
+}
+
+NodeIdentity Node::identity() {
+  return read([](storage::Store& store) {
+    NodeIdentity identity;
+    identity.authorityPem = store.meta(kAuthority).value_or("");
+    identity.tls.privateKeyPem = store.meta(kTlsKey).value_or("");
+    identity.tls.certificatePem = store.meta(kTlsCertificate).value_or("");
+    return identity;
+  });
+}
+
+void Node::setIdentity(const NodeIdentity& identity) {
+  write([&](sync::Work& work) {
+    work.store().setMeta(kAuthority, identity.authorityPem);
+    work.store().setMeta(kTlsKey, identity.tls.privateKeyPem);
+    work.store().setMeta(kTlsCertificate, identity.tls.certificatePem);
+  });
+}
+
+crypto::KeyAndCertificate Node::authority() {
+  return read([](storage::Store& store) {
+    const std::optional<std::string> key = store.meta(kAuthorityKey);
+    if (!key) {
+      throw Failure("node.not-headquarters",
+                    "Only headquarters holds the certificate authority; this node is an office.");
+    }
+    return crypto::KeyAndCertificate{*key, store.meta(kAuthority).value_or("")};
+  });
+}
+
+sync::Admitted Node::admitted() {
+  return cases::carryOutHandovers;
+}
+
+void Node::onCommitted(std::function<void(bool, bool)> listener) {
+  const std::lock_guard<std::mutex> guard(listenerMutex_);
+  listener_ = std::move(listener);
+}
+
+}  // namespace waystation::server
