@@ -140,9 +140,9 @@ bool Node::isHeld(const std::filesystem::path& directory) {
 void Node::openKeys(std::string_view passphrase) {
   const crypto::KeySlots slots(directory_ / "keys.slots");
   const crypto::Secret master = slots.openWithPassphrase(passphrase);
-  connections_ = std::make_unique<storage::Connections>(databaseFile(directory_),
-                                                        deriveDatabaseKey(master, slots.storeId()),
-                                                        storage::OpenMode::kReadWrite, kReaders);
+  databaseKey_ = deriveDatabaseKey(master, slots.storeId());
+  connections_ = std::make_unique<storage::Connections>(
+      databaseFile(directory_), databaseKey_, storage::OpenMode::kReadWrite, kReaders);
 }
 
 void Node::openReplica() {
