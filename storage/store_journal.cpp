@@ -19,8 +19,12 @@ JournalRow readJournal(const Statement& statement) {
 }
 
 UpwardRow readUpward(const Statement& statement) {
-  return {unsignedOf(statement.integer(0)), unsignedOf(statement.integer(1)), statement.integer(2),
-          statement.text(3), statement.text(4), statement.text(5)};
+  return {unsignedOf(statement.integer(0)),
+          unsignedOf(statement.integer(1)),
+          statement.integer(2),
+          statement.text(3),
+          statement.text(4),
+          statement.text(5)};
 }
 
 std::vector<std::string> readBlobs(Statement statement) {

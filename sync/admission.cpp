@@ -5,13 +5,6 @@
 namespace waystation::sync {
 namespace {
 
-bool isBirth(const Edit& edit) {
-  for (const Write& write : edit.writes) {
-    if (write.field == kKindField) return true;
-  }
-  return false;
-}
-
 bool seesItself(const Change& change, const Write& write) {
   for (const Context::Entry& entry : write.seen.entries()) {
     if (entry.replica == change.dot.replica && entry.upTo >= change.dot.counter) return true;
@@ -19,9 +12,23 @@ bool seesItself(const Change& change, const Write& write) {
   return false;
 }
 
-std::optional<std::string> refusalOfField(const Change& change, const Edit& edit,
+// Whoever claims to have read what nobody has written yet would make it vanish when it comes. Of
+// replicas that this hub does not know, nothing is to come: they wrote before it was restored.
+bool seesTheFuture(Work& work, const Change& change, const Write& write) {
+  for (const Context::Entry& entry : write.seen.entries()) {
+    if (entry.replica == change.dot.replica) continue;
+    const Dot own = work.lastDot();
+    const std::optional<std::uint64_t> known =
+        entry.replica == own.replica ? own.counter : work.store().chainNumber(entry.replica);
+    if (known && entry.upTo > *known) return true;
+  }
+  return false;
+}
+
+std::optional<std::string> refusalOfField(Work& work, const Change& change, const Edit& edit,
                                           const Write& write) {
   if (seesItself(change, write)) return "seen-reaches-itself";
+  if (seesTheFuture(work, change, write)) return "seen-is-beyond-what-is-held";
   if (!write.field.starts_with('_')) return std::nullopt;
   const bool atBirth = write.field == kKindField || write.field == kRootField;
   if (!atBirth) return "field-is-headquarters";
@@ -43,9 +50,12 @@ bool mayWrite(storage::Store& store, const storage::LeafRow& leaf, const std::st
 
 }  // namespace
 
-std::optional<std::string> refusalOf(storage::Store& store, const storage::LeafRow& leaf,
-                                     ReplicaId incarnation, const Change& change) {
-  if (change.dot.replica != incarnation) return "replica-is-foreign";
+std::optional<std::string> refusalOf(Work& work, const storage::LeafRow& leaf, const Dot& link,
+                                     const Change& change) {
+  storage::Store& store = work.store();
+  if (change.dot.replica != link.replica) return "replica-is-foreign";
+  if (change.dot.counter > link.counter) return "counter-is-beyond-the-chain";
+  if (store.journalSeq(change.dot.replica, change.dot.counter)) return "dot-is-used";
   if (officeOf(change.author) != leaf.name) return "author-is-foreign";
   std::set<std::string> bornRoots;
   for (const Edit& edit : change.edits) {
@@ -53,7 +63,9 @@ std::optional<std::string> refusalOf(storage::Store& store, const storage::LeafR
   }
   for (const Edit& edit : change.edits) {
     for (const Write& write : edit.writes) {
-      if (std::optional<std::string> reason = refusalOfField(change, edit, write)) return reason;
+      if (std::optional<std::string> reason = refusalOfField(work, change, edit, write)) {
+        return reason;
+      }
     }
     const std::optional<storage::RecordRow> row = store.record(edit.record.bytes());
     if (row && isBirth(edit)) return "born-twice";

@@ -15,8 +15,6 @@
 
 #include "sync/batch_codec.h"
 
-#include <algorithm>
-
 #include "crypto/failure.h"
 
 namespace waystation::sync {
@@ -55,10 +53,16 @@ void eachWrite(Changes& changes, const Visit& visit) {
   }
 }
 
-// Counts of a column, which together can't be more than the bytes that follow.
+// The least that things take in all columns together: what a batch announces is checked against it
+// before anything is set aside for it.
+constexpr std::size_t kLeastChangeBytes = 5;  // dot 2, time, author, number of edits
+constexpr std::size_t kLeastEditBytes = 3;    // record 2, number of writes
+constexpr std::size_t kLeastWriteBytes = 3;   // field, context, value
+
+// Counts of a column, which together can't be more than what follows has room for.
 class Allowance {
  public:
-  explicit Allowance(const ByteReader& reader) : left_(reader.rest().size()) {}
+  Allowance(const ByteReader& reader, std::size_t each) : left_(reader.rest().size() / each) {}
   std::size_t take(ByteReader& reader) {
     const std::size_t count = reader.count();
     if (count > left_) malformed("it announces more than it holds");
@@ -69,28 +73,6 @@ class Allowance {
  private:
   std::size_t left_;
 };
-
-void encodeExceptions(const Context::Entry& entry, ByteWriter& writer) {
-  writer.varint(entry.except.size());
-  std::uint64_t above = entry.upTo + 1;
-  for (auto counter = entry.except.rbegin(); counter != entry.except.rend(); ++counter) {
-    writer.varint(above - *counter - 1);
-    above = *counter;
-  }
-}
-
-Context::Entry decodeExceptions(Context::Entry entry, ByteReader& reader) {
-  const std::size_t count = reader.count();
-  std::uint64_t above = entry.upTo + 1;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint64_t distance = reader.varint();
-    if (distance >= above - 1) malformed("an exception of a context lies outside it");
-    above -= distance + 1;
-    entry.except.push_back(above);
-  }
-  std::reverse(entry.except.begin(), entry.except.end());
-  return entry;
-}
 
 }  // namespace
 
@@ -111,7 +93,7 @@ void BatchEncoder::context(const Context& context, const Dot& dot, ByteWriter& w
   for (const Context::Entry& entry : context.entries()) {
     replica(entry.replica, writer);
     writer.zigzag(difference(dot.counter, entry.upTo));
-    encodeExceptions(entry, writer);
+    entry.encodeExceptions(writer);
   }
 }
 
@@ -170,13 +152,14 @@ Context BatchDecoder::context(const Dot& dot, ByteReader& reader) {
     entry.replica = replica(reader);
     entry.upTo = dot.counter - static_cast<std::uint64_t>(reader.zigzag());
     if (entry.upTo == 0) malformed("a context covers nothing of a replica it names");
-    context.add(decodeExceptions(std::move(entry), reader));
+    entry.decodeExceptions(reader);
+    context.add(std::move(entry));
   }
   return context;
 }
 
 std::vector<Change> BatchDecoder::decode(ByteReader& reader) {
-  std::vector<Change> changes(reader.count());
+  std::vector<Change> changes(reader.count(kLeastChangeBytes));
   std::uint64_t previous = 0;
   for (Change& change : changes) {
     change.dot.replica = replica(reader);
@@ -185,7 +168,7 @@ std::vector<Change> BatchDecoder::decode(ByteReader& reader) {
   previous = 0;
   for (Change& change : changes) change.time = previous = advance(previous, reader.zigzag());
   for (Change& change : changes) change.author = handle(reader);
-  Allowance edits(reader);
+  Allowance edits(reader, kLeastEditBytes);
   for (Change& change : changes) change.edits.resize(edits.take(reader));
   previous = 0;
   for (Change& change : changes) {
@@ -194,7 +177,7 @@ std::vector<Change> BatchDecoder::decode(ByteReader& reader) {
       edit.record.number = previous = advance(previous, reader.zigzag());
     }
   }
-  Allowance writes(reader);
+  Allowance writes(reader, kLeastWriteBytes);
   for (Change& change : changes) {
     for (Edit& edit : change.edits) edit.writes.resize(writes.take(reader));
   }

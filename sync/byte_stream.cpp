@@ -76,9 +76,9 @@ std::string_view ByteReader::string() {
   return raw(static_cast<std::size_t>(size));
 }
 
-std::size_t ByteReader::count() {
+std::size_t ByteReader::count(std::size_t each) {
   const std::uint64_t value = varint();
-  if (value > rest_.size()) malformed("it announces more than it holds");
+  if (value > rest_.size() / each) malformed("it announces more than it holds");
   return static_cast<std::size_t>(value);
 }
 

@@ -36,8 +36,9 @@ class ByteReader {
   std::uint64_t fixed64();
   std::string_view raw(std::size_t size);
   std::string_view string();
-  // A count of things that take at least one byte each: more than bytes are left is refused.
-  std::size_t count();
+  // A count of things that take at least `each` bytes: more than can be left is refused, so that
+  // what a message announces never costs more memory than a small multiple of its size.
+  std::size_t count(std::size_t each = 1);
 
   bool atEnd() const { return rest_.empty(); }
   std::string_view rest() const { return rest_; }

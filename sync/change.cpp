@@ -65,6 +65,7 @@ std::string encodeChange(const Change& change) {
 }
 
 Change decodeChange(std::string_view body) {
+  if (body.size() > kMaxChangeBytes) malformed("it is larger than 256 KiB");
   ByteReader reader(body);
   Change change;
   change.dot.replica = reader.fixed64();
@@ -92,6 +93,11 @@ void sortEdits(Change& change) {
     std::sort(edit.writes.begin(), edit.writes.end(),
               [](const Write& a, const Write& b) { return a.field < b.field; });
   }
+}
+
+bool isBirth(const Edit& edit) {
+  return std::any_of(edit.writes.begin(), edit.writes.end(),
+                     [](const Write& write) { return write.field == kKindField; });
 }
 
 std::string_view officeOf(std::string_view author) {

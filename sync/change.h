@@ -55,6 +55,9 @@ std::string encodeChange(const Change& change);
 // Throws Failure("sync.malformed"), also for a body that is not canonical.
 Change decodeChange(std::string_view body);
 
+// Whether the edit is its record's birth.
+bool isBirth(const Edit& edit);
+
 // Orders edits and writes as a change must have them.
 void sortEdits(Change& change);
 

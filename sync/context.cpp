@@ -9,6 +9,12 @@
 namespace waystation::sync {
 namespace {
 
+constexpr std::size_t kLeastEntryBytes = 10;
+
+[[noreturn]] void malformed(const char* what) {
+  throw Failure("sync.malformed", std::string("A sync message can't be read: ") + what + ".");
+}
+
 bool entryCovers(const Context::Entry& entry, std::uint64_t counter) {
   return counter <= entry.upTo &&
          !std::binary_search(entry.except.begin(), entry.except.end(), counter);
@@ -31,6 +37,27 @@ void joinEntry(Context::Entry& into, const Context::Entry& from) {
 }
 
 }  // namespace
+
+void Context::Entry::encodeExceptions(ByteWriter& writer) const {
+  writer.varint(except.size());
+  std::uint64_t below = upTo;  // the highest that the next one can be
+  for (auto counter = except.rbegin(); counter != except.rend(); ++counter) {
+    writer.varint(below - *counter);
+    below = *counter - 1;
+  }
+}
+
+void Context::Entry::decodeExceptions(ByteReader& reader) {
+  const std::size_t count = reader.count();
+  std::uint64_t below = upTo;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t distance = reader.varint();
+    if (distance >= below) malformed("an exception of a context lies outside it");
+    except.push_back(below - distance);
+    below = except.back() - 1;
+  }
+  std::reverse(except.begin(), except.end());
+}
 
 bool Context::covers(const Dot& dot) const {
   const auto at = std::lower_bound(
@@ -59,21 +86,13 @@ void Context::encode(ByteWriter& writer) const {
   for (const Entry& entry : entries_) {
     writer.fixed64(entry.replica);
     writer.varint(entry.upTo);
-    writer.varint(entry.except.size());
-    std::uint64_t above = entry.upTo + 1;
-    for (auto counter = entry.except.rbegin(); counter != entry.except.rend(); ++counter) {
-      writer.varint(above - *counter - 1);
-      above = *counter;
-    }
+    entry.encodeExceptions(writer);
   }
 }
 
 Context Context::decode(ByteReader& reader) {
-  const auto malformed = [](const char* what) {
-    throw Failure("sync.malformed", std::string("A sync message can't be read: ") + what + ".");
-  };
   Context context;
-  const std::size_t count = reader.count();
+  const std::size_t count = reader.count(kLeastEntryBytes);
   for (std::size_t i = 0; i < count; ++i) {
     Entry entry;
     entry.replica = reader.fixed64();
@@ -82,15 +101,7 @@ Context Context::decode(ByteReader& reader) {
     }
     entry.upTo = reader.varint();
     if (entry.upTo == 0) malformed("a context covers nothing of a replica it names");
-    std::uint64_t above = entry.upTo + 1;
-    const std::size_t exceptions = reader.count();
-    for (std::size_t j = 0; j < exceptions; ++j) {
-      const std::uint64_t distance = reader.varint();
-      if (distance + 1 >= above) malformed("an exception of a context lies outside it");
-      above -= distance + 1;
-      entry.except.push_back(above);
-    }
-    std::reverse(entry.except.begin(), entry.except.end());
+    entry.decodeExceptions(reader);
     context.entries_.push_back(std::move(entry));
   }
   return context;

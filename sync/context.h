@@ -21,6 +21,10 @@ class Context {
     std::vector<std::uint64_t> except;  // ascending, each at most upTo
 
     bool operator==(const Entry&) const = default;
+    // varint count, then each as varint distance down from the highest that it can be: upTo, or
+    // one below the exception before it.
+    void encodeExceptions(ByteWriter& writer) const;
+    void decodeExceptions(ByteReader& reader);
   };
 
   bool covers(const Dot& dot) const;
@@ -31,8 +35,7 @@ class Context {
   void add(Entry entry);
   void join(const Context& other);
 
-  // Canonical: varint count, then per entry replica (8), varint upTo, varint count of exceptions,
-  // each as varint distance down from the one before (the first from upTo).
+  // Canonical: varint count, then per entry replica (8), varint upTo, exceptions.
   void encode(ByteWriter& writer) const;
   static Context decode(ByteReader& reader);
 

@@ -63,7 +63,7 @@ FeedFrame PackedFrameReader::feed(std::string_view payload) {
   frame.after.number = reader.varint();
   frame.after.within = reader.string();
   if (!frame.after.within.empty()) RecordId::fromBytes(frame.after.within);
-  std::vector<std::size_t> counts(reader.count());
+  std::vector<std::size_t> counts(reader.count(18));
   for (std::size_t& count : counts) {
     const std::uint8_t type = reader.byte();
     if (type < 1 || type > 3) malformed("an entry of the feed is of an unknown kind");

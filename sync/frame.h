@@ -13,6 +13,7 @@ enum class FrameType : std::uint8_t {
   kIncarnation = 2,  // leaf: a new incarnation and whose continuation it is
   kChanges = 3,      // leaf: consecutive changes of one incarnation, compressed
   kReceipts = 4,     // leaf: roots that it has removed
+  kGone = 5,         // leaf: consecutive links whose changes it no longer holds
   kWelcome = 16,     // hub: what it has received
   kFeed = 17,        // hub: the next entries of the leaf's feed, compressed
   kEnd = 18,         // hub: the answer is whole
@@ -23,7 +24,7 @@ inline constexpr std::size_t kMaxFrameBytes = 1024 * 1024;
 // Senders aim at this much before compression, about 16 KiB after it.
 inline constexpr std::size_t kTargetFrameBytes = 48 * 1024;
 // What one frame may grow to when it is opened.
-inline constexpr std::size_t kMaxPlainBytes = 8 * 1024 * 1024;
+inline constexpr std::size_t kMaxPlainBytes = 1024 * 1024;
 
 struct Frame {
   FrameType type;

@@ -16,6 +16,12 @@ std::string prefixOf(const std::string& hash) {
   return hash.empty() ? std::string(kHashPrefixSize, '\0') : hash.substr(0, kHashPrefixSize);
 }
 
+[[noreturn]] void brokenChain() {
+  throw Failure("sync.chain-broken",
+                "The changes received do not continue the chain received before. They were not "
+                "applied; the office's disk may have been copied or restored.");
+}
+
 std::uint64_t feedEpoch(storage::Store& store) {
   const std::optional<std::string> bytes = store.meta(kEpochKey);
   return bytes ? ByteReader(*bytes).fixed64() : 0;
@@ -81,6 +87,9 @@ void HubExchange::receive(std::string_view bytes) {
       case FrameType::kChanges:
         changes(unpack_.changes(frame->payload));
         break;
+      case FrameType::kGone:
+        gone(decodeGone(frame->payload));
+        break;
       case FrameType::kReceipts:
         receipts(decodeReceipts(frame->payload));
         break;
@@ -91,6 +100,7 @@ void HubExchange::receive(std::string_view bytes) {
 }
 
 void HubExchange::hello(const Hello& hello) {
+  if (hello_) throw Failure("sync.malformed", "A sync message holds two hellos.");
   if (hello.head &&
       !crypto::verifySignature(leaf_.publicKey, headToSign(*hello.head), hello.head->signature)) {
     throw Failure("sync.signature",
@@ -103,13 +113,12 @@ void HubExchange::hello(const Hello& hello) {
 void HubExchange::receipts(const std::vector<std::string>& roots) {
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
-  for (const std::string& root : roots) work.store().removeReleasing(leaf_.leaf, root);
+  for (const std::string& root : roots) work.store().setReleased(leaf_.leaf, root);
   work.commit();
 }
 
-void HubExchange::letIn(Work& work, const ChangesFrame& frame, const Change& change,
-                        std::string_view body) {
-  if (const auto reason = refusalOf(work.store(), leaf_, frame.incarnation, change)) {
+void HubExchange::letIn(Work& work, const Dot& link, const Change& change, std::string_view body) {
+  if (const auto reason = refusalOf(work, leaf_, link, change)) {
     work.store().addQuarantine(
         {0, leaf_.name, *reason, replica_.clock().nowMs(), std::string(body)});
     ++quarantined_;
@@ -120,75 +129,158 @@ void HubExchange::letIn(Work& work, const ChangesFrame& frame, const Change& cha
   if (admitted_) admitted_(work, leaf_, change);
 }
 
-// Verifies the chain link by link while letting the changes in; a broken one undoes the frame.
-void HubExchange::changes(const ChangesFrame& frame) {
-  if (rewind_) return;
-  const storage::Connections::Lease writer = connections_.writer();
-  Work work(replica_, *writer);
-  std::optional<storage::ChainRow> chain = work.store().chain(leaf_.leaf, frame.incarnation);
-  if (!chain) {
-    const auto notice = notices_.find(frame.incarnation);
-    if (notice == notices_.end()) {
-      rewind_ = true;
-      return;
-    }
-    chain =
-        storage::ChainRow{frame.incarnation, 0, notice->second.parentHash, notice->second.saltKey};
-    const auto parent = work.store().chain(leaf_.leaf, notice->second.parent);
+// The chain of an incarnation that was not heard of before. Nothing where this hub lacks what it
+// continues: a restored hub has to get that first.
+std::optional<storage::ChainRow> HubExchange::begun(Work& work, ReplicaId incarnation) {
+  const auto announced = notices_.find(incarnation);
+  if (announced == notices_.end()) return std::nullopt;
+  const IncarnationNotice& notice = announced->second;
+  leaf_ = work.store().leafByName(leaf_.name).value_or(leaf_);
+  if (notice.parent != 0) {
+    const auto parent = work.store().chain(leaf_.leaf, notice.parent);
+    if (!parent || parent->number < notice.parentNumber) return std::nullopt;
+    if (parent->number == notice.parentNumber && parent->hash != notice.parentHash) brokenChain();
     // The office goes on from an older state than it once showed: what it lost comes home.
-    if (parent && parent->number > notice->second.parentNumber) refill_ = true;
+    if (parent->number > notice.parentNumber) refill_ = true;
   }
-  lastIncarnation_ = frame.incarnation;
-  if (frame.firstNumber > chain->number + 1) {
+  if (leaf_.incarnation != notice.parent) refill_ = true;
+  leaf_.incarnation = incarnation;
+  work.store().putLeaf(leaf_);
+  return storage::ChainRow{incarnation, 0, notice.parentHash, notice.saltKey};
+}
+
+// The chain that these links continue; nothing, and a rewind, where they do not.
+std::optional<storage::ChainRow> HubExchange::continued(Work& work, const Links& links) {
+  std::optional<storage::ChainRow> chain = work.store().chain(leaf_.leaf, links.incarnation);
+  if (!chain) chain = begun(work, links.incarnation);
+  if (!chain || links.firstNumber > chain->number + 1) {
     rewind_ = true;
-    return;
+    return std::nullopt;
   }
-  std::uint64_t number = frame.firstNumber;
-  for (const Change& change : frame.changes) {
-    if (number++ <= chain->number) continue;
-    const std::string body = encodeChange(change);
-    chain->number = number - 1;
-    chain->hash = nextChainHash(chain->hash, chainSalt(chain->saltKey, chain->number), body);
-    letIn(work, frame, change, body);
-  }
-  if (number - 1 == chain->number && prefixOf(chain->hash) != frame.lastHashPrefix) {
-    throw Failure("sync.chain-broken",
-                  "The changes received do not continue the chain received before. They were not "
-                  "applied; the office's disk may have been copied or restored.");
-  }
-  if (const auto& head = hello_->head; head && head->incarnation == frame.incarnation &&
-                                       head->number == chain->number && head->hash != chain->hash) {
-    throw Failure("sync.chain-broken",
+  lastShown_ = {links.incarnation, links.lastNumber()};
+  return chain;
+}
+
+// The signed head covers these links, and is what they lead to.
+void HubExchange::requireSigned(const Links& links, const storage::ChainRow& chain) {
+  const std::optional<SignedHead>& head = hello_->head;
+  const bool covered = head && (head->incarnation != links.incarnation ||
+                                (links.lastNumber() <= head->number &&
+                                 (chain.number != head->number || chain.hash == head->hash)));
+  if (!covered) {
+    throw Failure("sync.signature",
                   "The changes received are not those that the office signed. They were not "
                   "applied.");
   }
+}
+
+// A change sent again must be the one that came the first time: one dot never has two bodies.
+void HubExchange::requireSame(storage::Store& store, const Change& change, std::string_view body) {
+  if (const auto seq = store.journalSeq(change.dot.replica, change.dot.counter)) {
+    const std::optional<storage::JournalRow> entry = store.journal(*seq);
+    if (entry && entry->body == body) return;
+  }
+  if (!store.isQuarantined(leaf_.name, body)) brokenChain();
+}
+
+// Verifies the chain link by link while letting the changes in; a broken one undoes the frame.
+void HubExchange::changes(const ChangesFrame& frame) {
+  if (rewind_) return;
+  const Links links{frame.incarnation, frame.firstNumber, frame.changes.size()};
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  std::optional<storage::ChainRow> chain = continued(work, links);
+  if (!chain) return;
+  std::uint64_t number = frame.firstNumber;
+  for (const Change& change : frame.changes) {
+    const std::string body = encodeChange(change);
+    if (number <= chain->number) {
+      requireSame(work.store(), change, body);
+    } else {
+      const std::string digest = linkDigest(chainSalt(chain->saltKey, number), body);
+      chain->number = number;
+      chain->hash = nextChainHash(chain->hash, digest);
+      letIn(work, {links.incarnation, number}, change, body);
+    }
+    ++number;
+  }
+  if (links.lastNumber() == chain->number && prefixOf(chain->hash) != frame.lastHashPrefix) {
+    brokenChain();
+  }
+  requireSigned(links, *chain);
+  work.store().putChain(leaf_.leaf, *chain);
+  work.commit();
+}
+
+void HubExchange::gone(const GoneFrame& frame) {
+  if (rewind_) return;
+  const Links links{frame.incarnation, frame.firstNumber, frame.digests.size()};
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  std::optional<storage::ChainRow> chain = continued(work, links);
+  if (!chain) return;
+  std::uint64_t number = frame.firstNumber;
+  for (const std::string& digest : frame.digests) {
+    if (number > chain->number) {
+      chain->number = number;
+      chain->hash = nextChainHash(chain->hash, digest);
+    }
+    ++number;
+  }
+  requireSigned(links, *chain);
   work.store().putChain(leaf_.leaf, *chain);
   work.commit();
 }
 
 Agreement HubExchange::compare(storage::Store& store, const Welcome& welcome) {
-  if (!hello_->digest || welcome.rewind || quarantined_ != 0) return Agreement::kNotCompared;
+  if (!hello_->digest || welcome.rewind) return Agreement::kNotCompared;
   if (welcome.feed.number != welcome.feedHead || !welcome.feed.within.empty()) {
     return Agreement::kNotCompared;
   }
+  // It holds what this hub does not: known, and no sign of damage.
+  if (store.hasQuarantine(leaf_.name)) return Agreement::kNotCompared;
   StateSum sum{};
   store.eachScopeDigest(leaf_.leaf,
                         [&](std::string_view digest) { addTo(sum, sumFromBytes(digest)); });
   return sum == *hello_->digest ? Agreement::kAgree : Agreement::kDiffer;
 }
 
+// The furthest that this hub knows of the leaf's chain.
+Position HubExchange::newest(storage::Store& store) {
+  const std::optional<storage::ChainRow> chain = store.chain(leaf_.leaf, leaf_.incarnation);
+  if (!chain) return {0, 0, prefixOf("")};
+  return {chain->incarnation, chain->number, prefixOf(chain->hash)};
+}
+
 // Where the leaf stands, as far as this hub can tell.
 void HubExchange::begin(storage::Store& store, const Hello& hello, Welcome& welcome) {
-  const ReplicaId incarnation = lastIncarnation_.value_or(hello.base.incarnation);
-  const std::optional<storage::ChainRow> chain = store.chain(leaf_.leaf, incarnation);
+  welcome.clockMs = replica_.clock().nowMs();
   welcome.rewind = rewind_;
+  const ReplicaId incarnation = lastShown_ ? lastShown_->replica : hello.base.incarnation;
+  const std::optional<storage::ChainRow> chain = store.chain(leaf_.leaf, incarnation);
   if (chain) {
     welcome.received = {incarnation, chain->number, prefixOf(chain->hash)};
-    if (!lastIncarnation_ && chain->number < hello.base.number) welcome.rewind = true;
-  } else if (hello.base.number != 0) {
-    welcome.rewind = true;
+    if (lastShown_) return;
+    if (chain->number < hello.base.number) welcome.rewind = true;
+    if (chain->number == hello.base.number &&
+        welcome.received.hashPrefix != hello.base.hashPrefix) {
+      brokenChain();
+    }
+  } else {
+    welcome.received = newest(store);
+    if (hello.base.number != 0) welcome.rewind = true;
   }
-  welcome.clockMs = replica_.clock().nowMs();
+}
+
+// A leaf that has nothing more to send and yet has not shown all that this hub has of it is an
+// older copy of itself: all that it is to hold is sent again, its own lost changes with it.
+void HubExchange::noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome) {
+  if (!hello.digest || welcome.rewind || leaf_.incarnation == 0) return;
+  const Position known = newest(store);
+  const Dot shown = lastShown_.value_or(Dot{hello.base.incarnation, hello.base.number});
+  if (shown == Dot{known.incarnation, known.number}) return;
+  refill_ = true;
+  if (!lastShown_) welcome.received = known;
 }
 
 // Fixes where the feed's entries of this answer begin; writes only where something moved.
@@ -199,6 +291,8 @@ void HubExchange::startFeed(Welcome& welcome) {
   leaf_ = store.leafByName(leaf_.name).value_or(leaf_);
   const std::uint64_t before = store.numberedFeed(leaf_.leaf);
   const std::uint64_t epoch = feedEpoch(store);
+  begin(store, *hello_, welcome);
+  noticeOlderCopy(store, *hello_, welcome);
   FeedCursor cursor = hello_->feed;
   const bool first = cursor.epoch == 0 && cursor.number == 0 && leaf_.feedAcked == 0;
   const bool stale = cursor.epoch != epoch && !first;
@@ -209,17 +303,14 @@ void HubExchange::startFeed(Welcome& welcome) {
   cursor.epoch = epoch;
   welcome.feed = cursor;
   welcome.feedHead = store.numberFeed(leaf_.leaf);
-  begin(store, *hello_, welcome);
   welcome.agreement = compare(store, welcome);  // in the state in which the feed was numbered
   const std::int64_t now = replica_.clock().nowMs();
   const bool moved = welcome.feedHead != before || leaf_.feedAcked != cursor.number ||
-                     now - leaf_.lastContactMs > kContactWrittenEveryMs ||
-                     (lastIncarnation_ && leaf_.incarnation != *lastIncarnation_);
+                     now - leaf_.lastContactMs > kContactWrittenEveryMs;
   if (!moved) return;
   store.pruneFeed(leaf_.leaf, cursor.number);
   leaf_.feedAcked = cursor.number;
   leaf_.lastContactMs = now;
-  leaf_.incarnation = lastIncarnation_.value_or(leaf_.incarnation);
   store.putLeaf(leaf_);
   work.commit();
 }

@@ -43,11 +43,25 @@ class HubExchange {
 
  private:
   struct FeedBuilder;
+  // Consecutive links of one incarnation, with their changes or without.
+  struct Links {
+    ReplicaId incarnation = 0;
+    std::uint64_t firstNumber = 0;
+    std::size_t count = 0;
+    std::uint64_t lastNumber() const { return firstNumber + count - 1; }
+  };
   void hello(const Hello& hello);
   void changes(const ChangesFrame& frame);
-  void letIn(Work& work, const ChangesFrame& frame, const Change& change, std::string_view body);
+  void gone(const GoneFrame& frame);
+  std::optional<storage::ChainRow> continued(Work& work, const Links& links);
+  std::optional<storage::ChainRow> begun(Work& work, ReplicaId incarnation);
+  void requireSigned(const Links& links, const storage::ChainRow& chain);
+  void requireSame(storage::Store& store, const Change& change, std::string_view body);
+  void letIn(Work& work, const Dot& link, const Change& change, std::string_view body);
   void receipts(const std::vector<std::string>& roots);
   void begin(storage::Store& store, const Hello& hello, Welcome& welcome);
+  void noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome);
+  Position newest(storage::Store& store);
   void startFeed(Welcome& welcome);
   Agreement compare(storage::Store& store, const Welcome& welcome);
   void addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
@@ -61,9 +75,9 @@ class HubExchange {
   PackedFrameReader unpack_;
   std::optional<Hello> hello_;
   std::map<ReplicaId, IncarnationNotice> notices_;
-  std::optional<ReplicaId> lastIncarnation_;
-  bool rewind_ = false;
-  bool refill_ = false;
+  std::optional<Dot> lastShown_;  // of the leaf's links in this request, the last
+  bool rewind_ = false;           // the leaf's changes do not follow on what this hub has
+  bool refill_ = false;           // the leaf lacks what it once had
   bool more_ = false;
   std::size_t changesIn_ = 0;
   std::size_t quarantined_ = 0;

@@ -1,5 +1,8 @@
 // The answer's feed: entries become frames, the state of an ENTER being made as it is sent.
 
+#include <iterator>
+#include <utility>
+
 #include "sync/hub.h"
 #include "sync/scopes.h"
 
@@ -10,6 +13,7 @@ using storage::FeedType;
 
 constexpr int kRowsAtOnce = 200;
 constexpr int kRecordsAtOnce = 50;
+constexpr std::size_t kItemBytes = 20;  // of an entry without its changes
 
 }  // namespace
 
@@ -19,12 +23,21 @@ struct HubExchange::FeedBuilder {
   FeedFrame frame;
   std::size_t frameBytes = 0;
   std::size_t total = 0;
+  bool stands = false;  // whether the frame begun says where the leaf stands after it
   std::string& body;
 
   explicit FeedBuilder(std::string& out) : body(out) {}
 
   void add(FeedItem item, std::size_t bytes) {
-    frame.items.push_back(std::move(item));
+    const bool continues = !frame.items.empty() && item.type == FeedType::kEnter &&
+                           frame.items.back().type == FeedType::kEnter &&
+                           frame.items.back().root == item.root;
+    if (continues) {
+      std::vector<Change>& changes = frame.items.back().changes;
+      std::move(item.changes.begin(), item.changes.end(), std::back_inserter(changes));
+    } else {
+      frame.items.push_back(std::move(item));
+    }
     frameBytes += bytes;
     total += bytes;
   }
@@ -32,15 +45,17 @@ struct HubExchange::FeedBuilder {
   void standAt(std::uint64_t number, std::string within) {
     frame.after.number = number;
     frame.after.within = std::move(within);
+    stands = true;
     if (frameBytes >= kTargetFrameBytes) flush();
   }
 
   void flush() {
-    if (frame.after.number == 0 && frame.after.within.empty()) return;
+    if (!stands) return;
     body += pack.feed(frame);
     frame.items.clear();
     frame.after = {};
     frameBytes = 0;
+    stands = false;
   }
 
   // The records of a root from behind `within`, in pieces. Answers whether the root is through.
@@ -49,22 +64,36 @@ struct HubExchange::FeedBuilder {
     const RecordId root = RecordId::fromBytes(row.root);
     while (true) {
       const auto records = store.recordsOfRoot(row.root, within, kRecordsAtOnce);
-      FeedItem item{FeedType::kEnter, root, {}};
-      std::size_t bytes = 40;
+      if (records.empty()) add({FeedType::kEnter, root, {}}, kItemBytes);
       for (const storage::RecordRow& record : records) {
-        const Record state = decodeState(RecordId::fromBytes(record.id), record.state);
-        for (Change& change : prunedChanges(state)) item.changes.push_back(std::move(change));
-        bytes += record.state.size();
+        enterRecord(record, root, row.number, within);
         within = record.id;
-        if (frameBytes + bytes >= kTargetFrameBytes) break;
+        if (total >= limit) break;
       }
       const bool through =
           records.empty() || (within == records.back().id && records.size() < kRecordsAtOnce);
-      add(std::move(item), bytes);
       standAt(through ? row.number : row.number - 1, through ? "" : within);
       if (through) return true;
       if (total >= limit) return false;
     }
+  }
+
+  // One record, in several frames where it is long. All but the last leave the leaf standing
+  // before it.
+  void enterRecord(const storage::RecordRow& record, const RecordId& root, std::uint64_t number,
+                   const std::string& before) {
+    FeedItem item{FeedType::kEnter, root, {}};
+    std::size_t bytes = kItemBytes;
+    for (Change& change :
+         prunedChanges(decodeState(RecordId::fromBytes(record.id), record.state))) {
+      bytes += encodeChange(change).size();
+      item.changes.push_back(std::move(change));
+      if (frameBytes + bytes < kTargetFrameBytes) continue;
+      add(std::exchange(item, {FeedType::kEnter, root, {}}), std::exchange(bytes, kItemBytes));
+      standAt(number - 1, before);
+    }
+    if (!item.changes.empty()) add(std::move(item), bytes);
+    standAt(number - 1, record.id);
   }
 };
 

@@ -9,6 +9,8 @@ namespace {
 // In `meta`: incarnation(8) varint(number) prefix(8) varint(seq) epoch(8) varint(number) string.
 constexpr std::string_view kStateKey = "hub.state";
 
+constexpr int kLinksAtOnce = 500;
+
 void writeLeafState(storage::Store& store, const LeafState& state) {
   ByteWriter writer;
   writer.fixed64(state.acknowledged.incarnation);
@@ -55,21 +57,53 @@ LeafExchange::LeafExchange(Replica& replica, storage::Connections& connections,
                            const crypto::SigningKey& key, std::size_t upBytes)
     : replica_(replica), connections_(connections), key_(key), upBytes_(upBytes) {}
 
-void LeafExchange::addChanges(storage::Store& store, std::string& body) {
+// Collects consecutive links of one incarnation until a frame is full.
+struct LeafExchange::UpFrames {
   PackedFrameWriter pack;
-  ChangesFrame frame;
+  ChangesFrame held;
+  GoneFrame gone;
   std::size_t frameBytes = 0;
-  std::size_t total = 0;
-  const auto flush = [&] {
-    if (frame.changes.empty()) return;
-    body += pack.changes(frame);
-    frame.changes.clear();
+  std::string& body;
+
+  explicit UpFrames(std::string& out) : body(out) {}
+
+  void add(const storage::UpwardRow& link, const std::string& change) {
+    if (!gone.digests.empty() || frameBytes + change.size() > kTargetFrameBytes) flush();
+    if (held.changes.empty()) {
+      held.incarnation = link.incarnation;
+      held.firstNumber = link.number;
+    }
+    held.changes.push_back(decodeChange(change));
+    held.lastHashPrefix = prefixOf(link.hash);
+    frameBytes += change.size();
+  }
+
+  void addGone(const storage::UpwardRow& link) {
+    if (!held.changes.empty() || frameBytes > kTargetFrameBytes) flush();
+    if (gone.digests.empty()) {
+      gone.incarnation = link.incarnation;
+      gone.firstNumber = link.number;
+    }
+    gone.digests.push_back(link.digest);
+    frameBytes += link.digest.size();
+  }
+
+  void flush() {
+    if (!held.changes.empty()) body += pack.changes(held);
+    if (!gone.digests.empty()) body += encodeFrame(FrameType::kGone, encodeGone(gone));
+    held.changes.clear();
+    gone.digests.clear();
     frameBytes = 0;
-  };
+  }
+};
+
+void LeafExchange::addChanges(storage::Store& store, std::string& body) {
+  UpFrames frames(body);
+  std::size_t total = 0;
   std::int64_t after = readLeafState(store).acknowledgedSeq;
   ReplicaId announced = hello_.base.incarnation;
   while (!moreUp_) {
-    const std::vector<storage::UpwardRow> links = store.upwardAfter(after, 500);
+    const std::vector<storage::UpwardRow> links = store.upwardAfter(after, kLinksAtOnce);
     if (links.empty()) break;
     for (const storage::UpwardRow& link : links) {
       if (total > upBytes_) {
@@ -77,28 +111,24 @@ void LeafExchange::addChanges(storage::Store& store, std::string& body) {
         break;
       }
       if (link.incarnation != announced) {
-        flush();
+        frames.flush();
         body += encodeFrame(FrameType::kIncarnation,
                             encodeIncarnation(noticeOf(store, link.incarnation)));
         announced = link.incarnation;
       }
-      const std::optional<storage::JournalRow> entry = store.journal(link.seq);
-      if (!entry) throw Failure("store.damaged-journal", "A change that has to go up is missing.");
-      if (frameBytes != 0 && frameBytes + entry->body.size() > kTargetFrameBytes) flush();
-      if (frame.changes.empty()) {
-        frame.incarnation = link.incarnation;
-        frame.firstNumber = link.number;
+      if (const std::optional<storage::JournalRow> entry = store.journal(link.seq)) {
+        frames.add(link, entry->body);
+        total += entry->body.size();
+        ++outcome_.changesUp;
+      } else {
+        frames.addGone(link);
+        total += link.digest.size();
       }
-      frame.changes.push_back(decodeChange(entry->body));
-      frame.lastHashPrefix = prefixOf(link.hash);
-      frameBytes += entry->body.size();
-      total += entry->body.size();
       after = link.seq;
       hello_.head = SignedHead{link.incarnation, link.number, link.hash, {}};
-      ++outcome_.changesUp;
     }
   }
-  flush();
+  frames.flush();
   if (hello_.head) hello_.head->signature = key_.sign(headToSign(*hello_.head));
 }
 
@@ -131,21 +161,37 @@ std::string LeafExchange::request() {
   return body + changes;
 }
 
+// How far the hub has come, as a link of this node's own chain.
+void LeafExchange::acknowledge(storage::Store& store, const Welcome& welcome, LeafState& state) {
+  const Position& received = welcome.received;
+  const std::optional<storage::UpwardRow> link =
+      store.upward(received.incarnation, received.number);
+  const bool isOtherHistory = link ? prefixOf(link->hash) != received.hashPrefix
+                                   : received.incarnation == replica_.incarnation();
+  if (isOtherHistory) {
+    throw Failure("sync.forked",
+                  "Headquarters holds another history of this office than this server does: its "
+                  "disk was set back or copied while it ran. Nothing was lost; restart the server, "
+                  "and if this stays, ask headquarters to enrol it again.");
+  }
+  if (link) {
+    state.acknowledged = received;
+    state.acknowledgedSeq = link->seq;
+  } else if (welcome.rewind) {
+    state.acknowledged = {};
+    state.acknowledgedSeq = 0;
+  } else if (received.number != 0) {
+    state.acknowledged = received;  // it has what this restored store lost; the feed brings it
+  }
+}
+
 void LeafExchange::welcome(const Welcome& welcome) {
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   storage::Store& store = work.store();
   LeafState state = readLeafState(store);
   const LeafState before = state;
-  const std::optional<storage::UpwardRow> link =
-      store.upward(welcome.received.incarnation, welcome.received.number);
-  if (link && prefixOf(link->hash) == welcome.received.hashPrefix) {
-    state.acknowledged = welcome.received;
-    state.acknowledgedSeq = link->seq;
-  } else if (welcome.rewind) {
-    state.acknowledged = {};
-    state.acknowledgedSeq = 0;
-  }
+  acknowledge(store, welcome, state);
   if (!(welcome.feed == state.feed)) state.feed = welcome.feed;
   for (const std::string& root : receipts_) store.removeReceipt(root);
   const bool moved = state.acknowledgedSeq != before.acknowledgedSeq ||
@@ -210,7 +256,7 @@ void LeafExchange::letGo() {
   bool any = false;
   for (const std::string& root : store.leaving()) {
     if (store.lastUpwardSeqOfRoot(root) > acknowledged) continue;
-    store.evictRoot(root);
+    work.evict(root);
     store.removeLeaving(root);
     store.addReceipt(root);
     any = true;

@@ -51,9 +51,11 @@ class LeafExchange {
   ExchangeOutcome finish();
 
  private:
+  struct UpFrames;
   void addChanges(storage::Store& store, std::string& body);
   void addDigest(storage::Store& store);
   void welcome(const Welcome& welcome);
+  void acknowledge(storage::Store& store, const Welcome& welcome, LeafState& state);
   void applyFeed(const FeedFrame& frame);
   void letGo();
 

@@ -117,7 +117,35 @@ IncarnationNotice decodeIncarnation(std::string_view payload) {
   notice.parentNumber = reader.varint();
   notice.parentHash = reader.string();
   notice.saltKey = reader.string();
+  const bool first = notice.parent == 0;
+  if (notice.incarnation == 0 || notice.parentHash.size() != (first ? 0 : kHashSize) ||
+      (notice.parentNumber == 0) != first) {
+    throw Failure("sync.malformed",
+                  "A sync message can't be read: the beginning of a chain is broken.");
+  }
   return notice;
+}
+
+std::string encodeGone(const GoneFrame& frame) {
+  ByteWriter writer;
+  writer.fixed64(frame.incarnation);
+  writer.varint(frame.firstNumber);
+  writer.varint(frame.digests.size());
+  for (const std::string& digest : frame.digests) writer.raw(digest);
+  return writer.take();
+}
+
+GoneFrame decodeGone(std::string_view payload) {
+  ByteReader reader(payload);
+  GoneFrame frame;
+  frame.incarnation = reader.fixed64();
+  frame.firstNumber = reader.varint();
+  frame.digests.resize(reader.count(kHashSize));
+  for (std::string& digest : frame.digests) digest = reader.raw(kHashSize);
+  if (frame.firstNumber == 0 || frame.digests.empty()) {
+    throw Failure("sync.malformed", "A sync message can't be read: its numbering is broken.");
+  }
+  return frame;
 }
 
 std::string encodeWelcome(const Welcome& welcome) {
@@ -156,7 +184,7 @@ std::string encodeReceipts(const std::vector<std::string>& roots) {
 
 std::vector<std::string> decodeReceipts(std::string_view payload) {
   ByteReader reader(payload);
-  std::vector<std::string> roots(reader.count());
+  std::vector<std::string> roots(reader.count(16));
   for (std::string& root : roots) root = reader.raw(16);
   return roots;
 }

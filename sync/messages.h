@@ -63,6 +63,15 @@ struct IncarnationNotice {
 std::string encodeIncarnation(const IncarnationNotice& notice);
 IncarnationNotice decodeIncarnation(std::string_view payload);
 
+// Links of the chain whose bodies went with the records they concerned: the chain goes on without.
+struct GoneFrame {
+  ReplicaId incarnation = 0;
+  std::uint64_t firstNumber = 0;
+  std::vector<std::string> digests;  // linkDigest() of each, 32 bytes
+};
+std::string encodeGone(const GoneFrame& frame);
+GoneFrame decodeGone(std::string_view payload);
+
 enum class Agreement : std::uint8_t { kNotCompared = 0, kAgree = 1, kDiffer = 2 };
 
 struct Welcome {

@@ -104,11 +104,8 @@ std::vector<Change> prunedChanges(const Record& record) {
   std::vector<Change> changes;
   for (auto& [dot, change] : byDot) changes.push_back(std::move(change));
   // Nothing can be joined into a record before it is born.
-  std::stable_partition(changes.begin(), changes.end(), [](const Change& change) {
-    return change.edits.front().writes.end() !=
-           std::find_if(change.edits.front().writes.begin(), change.edits.front().writes.end(),
-                        [](const Write& write) { return write.field == kKindField; });
-  });
+  std::stable_partition(changes.begin(), changes.end(),
+                        [](const Change& change) { return isBirth(change.edits.front()); });
   return changes;
 }
 

@@ -92,7 +92,7 @@ std::string encodeState(const Record& record) {
 
 Record decodeState(const RecordId& id, std::string_view state) {
   ByteReader reader(state);
-  std::vector<WriteFacts> writes(reader.count());
+  std::vector<WriteFacts> writes(reader.count(11));
   for (WriteFacts& write : writes) {
     write.dot.replica = reader.fixed64();
     write.dot.counter = reader.varint();

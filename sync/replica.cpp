@@ -20,11 +20,12 @@ std::string chainSalt(std::string_view saltKey, std::uint64_t number) {
   return std::string(crypto::view(mac).substr(0, kSaltSize));
 }
 
-std::string nextChainHash(std::string_view previous, std::string_view salt, std::string_view body) {
-  crypto::Sha256 hash;
-  const crypto::Sha256Digest link = hash.update(salt).update(body).finish();
-  const crypto::Sha256Digest next = hash.update(previous).update(crypto::view(link)).finish();
-  return std::string(crypto::view(next));
+std::string linkDigest(std::string_view salt, std::string_view body) {
+  return std::string(crypto::view(crypto::Sha256().update(salt).update(body).finish()));
+}
+
+std::string nextChainHash(std::string_view previous, std::string_view digest) {
+  return std::string(crypto::view(crypto::Sha256().update(previous).update(digest).finish()));
 }
 
 Replica::Replica(storage::Database& writer, const Clock& clock, crypto::Random& random,
@@ -72,8 +73,9 @@ void Work::appendChain(std::int64_t seq, std::string_view body) {
   }
   const std::uint64_t number = state_.head.number + 1;
   const std::string salt = chainSalt(state_.saltKey, number);
-  const std::string hash = nextChainHash(state_.head.hash, salt, body);
-  store_.appendUpward({state_.incarnation, number, seq, salt, hash});
+  const std::string digest = linkDigest(salt, body);
+  const std::string hash = nextChainHash(state_.head.hash, digest);
+  store_.appendUpward({state_.incarnation, number, seq, salt, hash, digest});
   state_.head.number = number;
   state_.head.hash = hash;
   forHub_ = true;

@@ -35,10 +35,11 @@ struct ChainHead {
   std::string hash;  // 32 bytes; empty before the first link
 };
 
-// h(n) = SHA-256(h(n-1) || SHA-256(salt || body)); the salt is the first 16 bytes of
+// h(n) = SHA-256(h(n-1) || d(n)), d(n) = SHA-256(salt || body); the salt is the first 16 bytes of
 // HMAC-SHA-256(salt key, number as 8 bytes).
 std::string chainSalt(std::string_view saltKey, std::uint64_t number);
-std::string nextChainHash(std::string_view previous, std::string_view salt, std::string_view body);
+std::string linkDigest(std::string_view salt, std::string_view body);
+std::string nextChainHash(std::string_view previous, std::string_view digest);
 
 // What one node holds in memory of its own history: incarnation, counters, clock, chain. All the
 // rest is in the store. One at a time may be written through (see Work).
@@ -100,16 +101,23 @@ class Work {
 
   // Saves what a person at this node did, as one change. Answers its dot, or nothing where every
   // value was already so. Throws Failure: "record.not-found", "case.tag-malformed",
-  // "case.too-large", "case.handed-over".
+  // "case.too-large", "case.handed-over", "case.reserved-field", and "sync.malformed" where a
+  // record or a field of it is named twice.
   std::optional<Dot> save(const std::string& person, const std::vector<DraftEdit>& edits);
 
   // Joins a change that came from elsewhere. `fromLeaf`: which leaf brought it, 0: the hub.
-  // Applying twice is harmless.
+  // Applying twice is harmless. Of what the hub sends, edits of records that are not here and are
+  // not born by the change are left out: their root's ENTER is still to come and holds them.
   void apply(const Change& change, std::int64_t fromLeaf);
+
+  // Removes a root and all that is kept of it but the digests of the chain.
+  void evict(std::string_view root);
 
   std::optional<Record> record(const RecordId& id);
   storage::Store& store() { return store_; }
   Replica& replica() { return replica_; }
+  // The last change made under this incarnation, this transaction's included.
+  Dot lastDot() const { return {state_.incarnation, state_.lastCounter}; }
 
   // Returns when everything is on disk.
   void commit();
@@ -120,10 +128,11 @@ class Work {
  private:
   struct Joined;
   Change draftChange(const std::string& person, const std::vector<DraftEdit>& edits);
-  Edit draftEdit(const DraftEdit& draft, const Dot& dot);
+  Edit draftEdit(const DraftEdit& draft, const Dot& dot, const std::vector<DraftEdit>& all);
+  Edit draftBirth(const DraftEdit& draft, const std::vector<DraftEdit>& all);
+  void requireStaying(const Record& record);
   Joined joinRecord(const Change& change, const Edit& edit);
   void updateRoot(const Joined& joined);
-  void noteReferences(const Joined& joined, const Edit& edit);
   void appendChain(std::int64_t seq, std::string_view body);
   void applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp);
 

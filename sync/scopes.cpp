@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "sync/replica.h"
 
@@ -10,24 +11,7 @@ namespace {
 
 using storage::FeedType;
 
-void grant(Work& work, std::int64_t leaf, const std::string& root) {
-  storage::Store& store = work.store();
-  if (store.inScope(leaf, root)) return;
-  store.addScope(leaf, root);
-  store.removeReleasing(leaf, root);
-  store.dropLeave(leaf, root);
-  store.appendFeed(leaf, FeedType::kEnter, root, 0);
-  work.tellLeaves();
-}
-
-// A root brings with it the roots that its records name.
-void grantWithNamed(Work& work, std::int64_t leaf, const std::string& root) {
-  grant(work, leaf, root);
-  for (const std::string& named : work.store().namedBy(root)) {
-    if (work.store().root(named)) grant(work, leaf, named);
-  }
-}
-
+// A root has to go from a leaf.
 void release(Work& work, std::int64_t leaf, const std::string& root) {
   storage::Store& store = work.store();
   store.removeScope(leaf, root);
@@ -46,22 +30,6 @@ void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::strin
   }
 }
 
-// Scopes follow what the root says of itself, changed by this very change.
-void followRoot(Work& work, const std::string& root, const storage::LeafRow& leaf,
-                std::int64_t fromLeaf) {
-  const std::optional<storage::RootRow> row = work.store().root(root);
-  if (!row) return;
-  const bool meant = isMeantFor(*row, leaf.name);
-  const bool holds = work.store().inScope(leaf.leaf, root);
-  if (meant && !holds && leaf.leaf == fromLeaf) {
-    work.store().addScope(leaf.leaf, root);  // it made the root: it has it
-  } else if (meant && !holds) {
-    grantWithNamed(work, leaf.leaf, root);
-  } else if (!meant && holds) {
-    releaseWithNamed(work, leaf, root);
-  }
-}
-
 bool changesHolders(const Edit& edit) {
   for (const Write& write : edit.writes) {
     if (write.field == kKindField || write.field == kCustodyField || write.field == kScopeField) {
@@ -71,19 +39,82 @@ bool changesHolders(const Edit& edit) {
   return false;
 }
 
-// A reference newly written is granted to those who hold the naming root, provided that whoever
-// wrote it holds the named one: naming is not getting.
-void grantNamedBy(Work& work, const std::string& root, const Edit& edit, std::int64_t fromLeaf) {
-  for (const Write& write : edit.writes) {
-    if (write.field.starts_with('_')) continue;
-    const std::optional<RecordId> named = referencedRecord(write.value);
-    if (!named || !work.store().root(named->bytes())) continue;
-    if (fromLeaf != 0 && !work.store().inScope(fromLeaf, named->bytes())) continue;
-    for (const std::int64_t leaf : work.store().leavesInScope(root)) {
-      if (leaf != fromLeaf) grant(work, leaf, named->bytes());
+// What one change means for the leaves.
+class FanOut {
+ public:
+  FanOut(Work& work, std::int64_t fromLeaf)
+      : work_(work), store_(work.store()), fromLeaf_(fromLeaf) {}
+
+  // Scopes follow what the root says of itself, changed by this very change.
+  void followRoot(const std::string& root, const storage::LeafRow& leaf) {
+    const std::optional<storage::RootRow> row = store_.root(root);
+    if (!row) return;
+    const bool meant = isMeantFor(*row, leaf.name);
+    const bool holds = store_.inScope(leaf.leaf, root);
+    if (meant && !holds && leaf.leaf == fromLeaf_) {
+      store_.addScope(leaf.leaf, root);  // it made the root: it has it
+    } else if (meant && !holds) {
+      grantWithNamed(leaf.leaf, root);
+    } else if (!meant && holds) {
+      releaseWithNamed(work_, leaf, root);
     }
   }
-}
+
+  // References newly written count, and are granted to those who hold the naming root, only where
+  // whoever wrote them holds the named one: naming is not getting.
+  void followReferences(const std::string& root, const Edit& edit) {
+    for (const Write& write : edit.writes) {
+      if (write.field.starts_with('_')) continue;
+      const std::optional<RecordId> reference = referencedRecord(write.value);
+      if (!reference) continue;
+      const std::string named = reference->bytes();
+      if (named == root || !store_.root(named)) continue;
+      if (fromLeaf_ != 0 && !store_.inScope(fromLeaf_, named)) continue;
+      store_.addName(root, named);
+      for (const std::int64_t leaf : store_.leavesInScope(root)) {
+        if (leaf != fromLeaf_) grant(leaf, named);
+      }
+    }
+  }
+
+  // A root brings with it the roots that its records name.
+  void grantWithNamed(std::int64_t leaf, const std::string& root) {
+    grant(leaf, root);
+    for (const std::string& named : store_.namedBy(root)) {
+      if (store_.root(named)) grant(leaf, named);
+    }
+  }
+
+  // Queues the change itself; an ENTER queued just now holds it already.
+  void tell(const std::set<std::string>& roots, std::int64_t seq) {
+    std::map<std::int64_t, std::string> told;  // leaf -> a root of the change in its scope
+    for (const std::string& root : roots) {
+      for (const std::int64_t leaf : store_.leavesInScope(root)) {
+        if (leaf != fromLeaf_ && !entered_.contains({leaf, root})) told.try_emplace(leaf, root);
+      }
+    }
+    for (const auto& [leaf, root] : told) {
+      store_.appendFeed(leaf, FeedType::kChange, root, seq);
+      work_.tellLeaves();
+    }
+  }
+
+ private:
+  void grant(std::int64_t leaf, const std::string& root) {
+    if (store_.inScope(leaf, root)) return;
+    store_.addScope(leaf, root);
+    store_.removeReleasing(leaf, root);
+    store_.dropLeave(leaf, root);
+    store_.appendFeed(leaf, FeedType::kEnter, root, 0);
+    entered_.emplace(leaf, root);
+    work_.tellLeaves();
+  }
+
+  Work& work_;
+  storage::Store& store_;
+  std::int64_t fromLeaf_;
+  std::set<std::pair<std::int64_t, std::string>> entered_;
+};
 
 }  // namespace
 
@@ -97,34 +128,34 @@ void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fro
   storage::Store& store = work.store();
   const std::vector<storage::LeafRow> leaves = store.leaves();
   if (leaves.empty()) return;
+  FanOut out(work, fromLeaf);
   std::set<std::string> roots;
+  std::vector<std::pair<std::string, const Edit*>> edits;
   for (const Edit& edit : change.edits) {
     const std::optional<storage::RecordRow> row = store.record(edit.record.bytes());
     if (!row) continue;
     roots.insert(row->root);
+    edits.emplace_back(row->root, &edit);
     if (row->root == row->id && changesHolders(edit)) {
-      for (const storage::LeafRow& leaf : leaves) followRoot(work, row->root, leaf, fromLeaf);
+      for (const storage::LeafRow& leaf : leaves) out.followRoot(row->root, leaf);
     }
-    grantNamedBy(work, row->root, edit, fromLeaf);
   }
-  std::map<std::int64_t, std::string> told;  // leaf -> a root of the change in its scope
-  for (const std::string& root : roots) {
-    for (const std::int64_t leaf : store.leavesInScope(root)) told.try_emplace(leaf, root);
-  }
-  for (const auto& [leaf, root] : told) {
-    if (leaf == fromLeaf) continue;
-    store.appendFeed(leaf, FeedType::kChange, root, seq);
-    work.tellLeaves();
-  }
+  for (const auto& [root, edit] : edits) out.followReferences(root, *edit);
+  out.tell(roots, seq);
 }
 
 void refillFeed(Work& work, const storage::LeafRow& leaf) {
   storage::Store& store = work.store();
-  store.clearFeed(leaf.leaf);
+  FanOut out(work, 0);
   for (const std::string& root : store.rootsMeantFor(leaf.name)) {
-    grantWithNamed(work, leaf.leaf, root);
+    out.grantWithNamed(leaf.leaf, root);
   }
   store.clearFeed(leaf.leaf);
+  // It may be an older copy of the leaf that asks, which holds again what it had let go of.
+  for (const std::string& root : store.releasingOrReleased(leaf.leaf)) {
+    store.addReleasing(leaf.leaf, root);
+    store.appendFeed(leaf.leaf, FeedType::kLeave, root, 0);
+  }
   for (const std::string& root : store.scopesOf(leaf.leaf)) {
     store.appendFeed(leaf.leaf, FeedType::kEnter, root, 0);
   }

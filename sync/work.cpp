@@ -13,6 +13,15 @@ Failure recordNotFound() {
           "Nothing was saved."};
 }
 
+// Headquarters would not let it in.
+void requireUnreserved(const DraftEdit& draft) {
+  for (const DraftWrite& write : draft.writes) {
+    if (!write.field.starts_with('_')) continue;
+    throw Failure("case.reserved-field",
+                  "Only headquarters may write the field " + write.field + ". Nothing was saved.");
+  }
+}
+
 // A tag can only name what the record has held: anything beyond is not one of ours.
 void checkTag(const Context& claimed, const Field* field) {
   const Context held = field == nullptr ? Context{} : contextOf(*field);
@@ -81,25 +90,44 @@ std::optional<Record> Work::record(const RecordId& id) {
   return decodeState(id, row->state);
 }
 
-Edit Work::draftEdit(const DraftEdit& draft, const Dot& dot) {
+void Work::requireStaying(const Record& record) {
+  if (!store_.isLeaving(record.root().bytes())) return;
+  throw Failure("case.handed-over",
+                "This case has been handed to another office and is about to leave this server. "
+                "Nothing was saved; tell the other office what has to be added.");
+}
+
+// A record is born into a root that is here, or is born by the same save.
+Edit Work::draftBirth(const DraftEdit& draft, const std::vector<DraftEdit>& all) {
   Edit edit{draft.record, {}};
-  if (draft.isNew) {
-    edit.writes.push_back({std::string(kKindField), {}, jsonString(draft.kind)});
-    if (draft.root && *draft.root != draft.record) {
-      edit.writes.push_back({std::string(kRootField), {}, referenceValue(*draft.root)});
+  edit.writes.push_back({std::string(kKindField), {}, jsonString(draft.kind)});
+  if (draft.root && *draft.root != draft.record) {
+    RecordId root = *draft.root;
+    const auto born = std::find_if(all.begin(), all.end(), [&](const DraftEdit& other) {
+      return other.isNew && other.record == root;
+    });
+    if (born != all.end()) {
+      root = born->root.value_or(root);
+    } else {
+      const std::optional<Record> held = record(root);
+      if (!held) throw recordNotFound();
+      requireStaying(*held);
+      root = held->root();
     }
-    for (const DraftWrite& write : draft.writes) {
-      edit.writes.push_back({write.field, {}, write.value});
-    }
-    return edit;
+    edit.writes.push_back({std::string(kRootField), {}, referenceValue(root)});
   }
+  for (const DraftWrite& write : draft.writes) {
+    edit.writes.push_back({write.field, {}, write.value});
+  }
+  return edit;
+}
+
+Edit Work::draftEdit(const DraftEdit& draft, const Dot& dot, const std::vector<DraftEdit>& all) {
+  if (draft.isNew) return draftBirth(draft, all);
+  Edit edit{draft.record, {}};
   const std::optional<Record> current = record(draft.record);
   if (!current) throw recordNotFound();
-  if (store_.isLeaving(current->root().bytes())) {
-    throw Failure("case.handed-over",
-                  "This case has been handed to another office and is about to leave this server. "
-                  "Nothing was saved; tell the other office what has to be added.");
-  }
+  requireStaying(*current);
   const auto tag =
       draft.tag ? decodeTag(*draft.tag) : std::map<std::string, Context, std::less<>>{};
   for (const DraftWrite& write : draft.writes) {
@@ -121,7 +149,8 @@ Change Work::draftChange(const std::string& person, const std::vector<DraftEdit>
   Change change;
   change.dot = {state_.incarnation, state_.lastCounter + 1};
   for (const DraftEdit& draft : edits) {
-    Edit edit = draftEdit(draft, change.dot);
+    if (replica_.hasHub()) requireUnreserved(draft);
+    Edit edit = draftEdit(draft, change.dot, edits);
     if (!edit.writes.empty()) change.edits.push_back(std::move(edit));
   }
   sortEdits(change);
@@ -134,12 +163,14 @@ Change Work::draftChange(const std::string& person, const std::vector<DraftEdit>
 std::optional<Dot> Work::save(const std::string& person, const std::vector<DraftEdit>& edits) {
   const Change change = draftChange(person, edits);
   if (change.edits.empty()) return std::nullopt;
-  if (encodeChange(change).size() > kMaxChangeBytes) {
+  const std::string body = encodeChange(change);
+  if (body.size() > kMaxChangeBytes) {
     throw Failure(
         "case.too-large",
         "This save is larger than 256 KiB. Nothing was saved; save it in parts, or attach "
         "the long text as a file.");
   }
+  decodeChange(body);  // what would be refused elsewhere is not saved here
   state_.lastCounter = change.dot.counter;
   state_.lastTime = change.time;
   applyOne(change, 0, replica_.hasHub());
@@ -150,7 +181,20 @@ void Work::apply(const Change& change, std::int64_t fromLeaf) {
   HybridClock clock(replica_.clock_, state_.lastTime);
   clock.observe(change.time);
   state_.lastTime = clock.last();
-  applyOne(change, fromLeaf, fromLeaf != 0 && replica_.hasHub());
+  Change part = change;
+  if (fromLeaf == 0) {
+    std::erase_if(part.edits, [&](const Edit& edit) {
+      return !isBirth(edit) && !store_.record(edit.record.bytes());
+    });
+    if (part.edits.empty()) return;
+  }
+  applyOne(part, fromLeaf, fromLeaf != 0 && replica_.hasHub());
+}
+
+void Work::evict(std::string_view root) {
+  for (const std::int64_t row : store_.evictRoot(root)) {
+    if (replica_.settings_.projection) replica_.settings_.projection(store_, row, nullptr);
+  }
 }
 
 Work::Joined Work::joinRecord(const Change& change, const Edit& edit) {
@@ -196,15 +240,6 @@ void Work::updateRoot(const Joined& joined) {
   store_.putRoot(joined.row.root, root);
 }
 
-void Work::noteReferences(const Joined& joined, const Edit& edit) {
-  for (const Write& write : edit.writes) {
-    if (write.field.starts_with('_')) continue;
-    if (const std::optional<RecordId> named = referencedRecord(write.value)) {
-      store_.addName(joined.row.root, named->bytes());
-    }
-  }
-}
-
 void Work::applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp) {
   std::vector<Joined> joined;
   Change fresh = change;  // the edits that the journal does not hold yet
@@ -223,14 +258,12 @@ void Work::applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp) {
         {0, change.dot.replica, change.dot.counter, replica_.clock_.nowMs(), body});
     if (goesUp) appendChain(seq, body);
   }
-  for (std::size_t i = 0; i < joined.size(); ++i) {
-    Joined& one = joined[i];
+  for (Joined& one : joined) {
     if (seq != 0) one.row.changedSeq = seq;
     if (seq != 0 && goesUp) one.row.upwardSeq = seq;
     if (one.changed || one.isNew) {
       one.row.row = store_.putRecord(one.row);
       updateRoot(one);
-      noteReferences(one, change.edits[i]);
       if (replica_.settings_.projection) {
         replica_.settings_.projection(store_, one.row.row, &one.record);
       }
