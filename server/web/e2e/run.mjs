@@ -267,10 +267,13 @@ async function run(story, screenshots) {
     } catch (error) {
       failed += 1;
       console.log(`FAILED  ${name}: ${error.message.split('\n').slice(0, 4).join(' ')}`);
+      // Nothing else can be told apart from a sign-in page.
+      if (index === 0) failed = kSteps.length;
     }
     if (screenshots) {
       await story.page.screenshot({ path: join(screenshots, `${index + 1}-${step}.png`) });
     }
+    if (failed === kSteps.length) break;
   }
   console.log(`${kSteps.length - failed} passed, ${failed} failed`);
   return failed;

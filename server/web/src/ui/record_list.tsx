@@ -7,6 +7,39 @@ import { useApp, useProgrammes, useTitle, useTranslator } from './hooks';
 import { usePaged } from './paging';
 
 const kPageSize = 25;
+// How many pages are looked through at once for something to show.
+const kPagesAtOnce = 5;
+
+interface Query {
+  readonly q: string;
+  readonly kind: string;
+}
+
+/**
+ * The next records to show. What was not narrowed down lists every kind, also the places that were
+ * imported by the thousand and the parts of a case; people look for what stands for itself.
+ */
+function useLoadRecords({ q, kind }: Query) {
+  const { client } = useApp();
+  const programmes = useProgrammes();
+  const isOwn = (record: RecordAnswer) => {
+    const definition = programmes.find(record.kind)?.definition;
+    return definition?.root === true && definition.global !== true;
+  };
+  const isWanted = q === '' && kind === '' ? isOwn : () => true;
+  return async (from: string | undefined, signal?: AbortSignal) => {
+    const items: RecordAnswer[] = [];
+    let cursor: string | null | undefined = from;
+    for (let turn = 0; turn < kPagesAtOnce && items.length < kPageSize / 2; turn += 1) {
+      const query = { q, kind, cursor: cursor ?? undefined, limit: kPageSize };
+      const page = await client.records(query, signal);
+      items.push(...page.records.filter(isWanted));
+      cursor = page.cursor;
+      if (!cursor) break;
+    }
+    return { items, cursor };
+  };
+}
 
 /** One record in a list: title, kind, and where it stands. */
 export function RecordRow({ record }: { record: RecordAnswer }) {
@@ -29,20 +62,10 @@ export function RecordRow({ record }: { record: RecordAnswer }) {
   );
 }
 
-export function RecordList({ q, kind }: { q: string; kind: string }) {
-  const { client } = useApp();
-  const programmes = useProgrammes();
+export function RecordList({ q, kind }: Query) {
   const translator = useTranslator();
-  const list = usePaged(`${kind} ${q}`, async (cursor, signal) => {
-    const query = { q, kind, cursor, limit: kPageSize };
-    const page = await client.records(query, signal);
-    return { items: page.records, cursor: page.cursor };
-  });
-  // Without a kind the server lists every one; parts of a case are found on the case.
-  const shown =
-    kind === '' && q === ''
-      ? list.items.filter((record) => programmes.find(record.kind)?.definition.root !== false)
-      : list.items;
+  const list = usePaged(`${kind} ${q}`, useLoadRecords({ q, kind }));
+  const shown = list.items;
   if (list.value === undefined && list.isLoading) return <Loading />;
   return (
     <>
