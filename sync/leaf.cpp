@@ -194,7 +194,8 @@ void LeafExchange::welcome(const Welcome& welcome) {
   acknowledge(store, welcome, state);
   if (!(welcome.feed == state.feed)) state.feed = welcome.feed;
   for (const std::string& root : receipts_) store.removeReceipt(root);
-  const bool moved = state.acknowledgedSeq != before.acknowledgedSeq ||
+  const bool moved = !(state.acknowledged == before.acknowledged) ||
+                     state.acknowledgedSeq != before.acknowledgedSeq ||
                      !(state.feed == before.feed) || !receipts_.empty();
   if (moved) {
     writeLeafState(store, state);

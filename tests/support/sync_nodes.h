@@ -27,6 +27,11 @@ class TestNode {
   // A new start of the process on the same store.
   void restart();
 
+  // The whole store as it is, and a start of the process on such a copy.
+  std::string copyOfStore();
+  void startOnCopy(const std::string& copy);
+  std::vector<storage::QuarantineRow> quarantine();
+
   sync::Replica& replica() { return *replica_; }
   storage::Connections& connections() { return *connections_; }
   const crypto::SigningKey& key() const { return key_; }
@@ -48,6 +53,15 @@ class TestNode {
 void enrol(TestNode& hub, TestNode& leaf);
 // One exchange; answers its outcome.
 sync::ExchangeOutcome exchange(TestNode& hub, TestNode& leaf);
+// One exchange of which only so many bytes of the request or of the answer arrive; answers whether
+// it was whole all the same. Sizes are about how much each side wants to send.
+struct Cut {
+  std::size_t requestBytes = SIZE_MAX;
+  std::size_t answerBytes = SIZE_MAX;
+  std::size_t upBytes = 4 * 1024 * 1024;
+  std::size_t downBytes = 4 * 1024 * 1024;
+};
+bool exchangeCut(TestNode& hub, TestNode& leaf, const Cut& cut);
 // Exchanges until neither side has more.
 sync::ExchangeOutcome exchangeAll(TestNode& hub, TestNode& leaf);
 

@@ -1,8 +1,45 @@
 #include "support/sync_nodes.h"
 
+#include <sqlite3.h>
+
 #include <stdexcept>
 
 namespace waystation::testing {
+namespace {
+
+std::string bytesOf(storage::Database& database) {
+  sqlite3_int64 size = 0;
+  unsigned char* bytes = sqlite3_serialize(database.handle(), "main", &size, 0);
+  std::string copy(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  sqlite3_free(bytes);
+  return copy;
+}
+
+void overwrite(storage::Database& database, std::string copy) {
+  sqlite3* source = nullptr;
+  const auto size = static_cast<sqlite3_int64>(copy.size());
+  bool done = sqlite3_open(":memory:", &source) == SQLITE_OK &&
+              sqlite3_deserialize(source, "main", reinterpret_cast<unsigned char*>(copy.data()),
+                                  size, size, SQLITE_DESERIALIZE_READONLY) == SQLITE_OK;
+  sqlite3_backup* backup =
+      done ? sqlite3_backup_init(database.handle(), "main", source, "main") : nullptr;
+  done = backup != nullptr && sqlite3_backup_step(backup, -1) == SQLITE_DONE;
+  sqlite3_backup_finish(backup);
+  sqlite3_close(source);
+  if (!done) throw std::runtime_error("the copy can't be opened");
+}
+
+// Making the tables takes longer than most tests.
+const std::string& emptyStore() {
+  static const std::string bytes = [] {
+    const std::unique_ptr<storage::Database> database = storage::Database::inMemory();
+    storage::Store::createTables(*database);
+    return bytesOf(*database);
+  }();
+  return bytes;
+}
+
+}  // namespace
 
 TestNode::TestNode(std::string name, bool hasHub, std::uint64_t seed)
     : name_(std::move(name)),
@@ -10,7 +47,7 @@ TestNode::TestNode(std::string name, bool hasHub, std::uint64_t seed)
       random_(seed),
       key_(crypto::SigningKey::generate(random_)) {
   std::unique_ptr<storage::Database> database = storage::Database::inMemory();
-  storage::Store::createTables(*database);
+  overwrite(*database, emptyStore());
   connections_ = std::make_unique<storage::Connections>(std::move(database));
   restart();
 }
@@ -72,6 +109,24 @@ sync::StateSum TestNode::digest() {
   return sum;
 }
 
+std::string TestNode::copyOfStore() {
+  const storage::Connections::Lease writer = connections_->writer();
+  return bytesOf(*writer);
+}
+
+void TestNode::startOnCopy(const std::string& copy) {
+  {
+    const storage::Connections::Lease writer = connections_->writer();
+    overwrite(*writer, copy);
+  }
+  restart();
+}
+
+std::vector<storage::QuarantineRow> TestNode::quarantine() {
+  const storage::Connections::Lease reader = connections_->reader();
+  return storage::Store(*reader).quarantine(1000);
+}
+
 void enrol(TestNode& hub, TestNode& leaf) {
   const storage::Connections::Lease writer = hub.connections().writer();
   sync::Work work(hub.replica(), *writer);
@@ -85,6 +140,19 @@ sync::ExchangeOutcome exchange(TestNode& hub, TestNode& leaf) {
   down.receive(up.request());
   up.receive(down.answer());
   return up.finish();
+}
+
+bool exchangeCut(TestNode& hub, TestNode& leaf, const Cut& cut) {
+  sync::LeafExchange up(leaf.replica(), leaf.connections(), leaf.key(), cut.upBytes);
+  sync::HubExchange down(hub.replica(), hub.connections(), leaf.name());
+  const std::string request = up.request();
+  down.receive(request.substr(0, cut.requestBytes));
+  if (cut.requestBytes < request.size()) return false;
+  const std::string answer = down.answer(cut.downBytes);
+  up.receive(answer.substr(0, cut.answerBytes));
+  if (cut.answerBytes < answer.size()) return false;
+  up.finish();
+  return true;
 }
 
 sync::ExchangeOutcome exchangeAll(TestNode& hub, TestNode& leaf) {
