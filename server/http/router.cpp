@@ -46,7 +46,15 @@ struct StatusRule {
 // The first rule that fits decides.
 constexpr std::array kStatusRules = {
     StatusRule{"access.unauthenticated", 401},
+    StatusRule{"access.too-soon", 429},
     StatusRule{"access.*", 403},
+    StatusRule{"enrolment.request-malformed", 400},
+    StatusRule{"enrolment.*", 403},
+    StatusRule{"sync.unknown-leaf", 403},
+    StatusRule{"sync.revoked", 403},
+    StatusRule{"sync.certificate-replaced", 403},
+    StatusRule{"sync.superseded", 409},
+    StatusRule{"sync.*", 400},
     StatusRule{"http.not-found", 404},
     StatusRule{"*.not-found", 404},
     StatusRule{"http.method-not-allowed", 405},

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "server/http/json.h"
+#include "server/node.h"
+
+namespace waystation::access {
+
+// How an office joins: HQ gives out a token, good once and for a time, which carries HQ's
+// certificate, so that the office knows from the first byte whom it talks to; the office makes its
+// keys itself and sends only their public halves.
+//
+//   token text   a line for people, then
+//   token        "wst1." base64url(JSON) "." base64url(first 8 bytes of SHA-256(JSON))
+//   JSON         {"authority": PEM, "expires": seconds, "hq": name, "office": name,
+//                 "secret": base64url of 32 bytes}
+
+// At HQ: the token's text, for a file. HQ keeps only the secret's hash. Throws Failure:
+// "node.not-headquarters", "enrolment.office-malformed", "enrolment.hours-malformed" (1 to 720).
+std::string issueToken(server::Node& hq, const std::string& office, int validHours = 72);
+
+// HQ's answer to POST /api/v1/enrolment {"secret", "office", "request", "publicKey", "proof"}:
+// {"certificate", "authority", "hq", "syncPort"}. Spends the token and makes the office known in
+// one transaction; the same request sent again (its answer was lost) is answered the same. Throws
+// Failure: "enrolment.token-unknown", "enrolment.token-expired", "enrolment.token-spent",
+// "enrolment.request-malformed".
+http::Json admit(server::Node& hq, const http::Json& request, std::uint16_t syncPort);
+
+// At the office: joins the HQ that answers at that address. May be called again after a failure.
+// Throws Failure: "enrolment.token-malformed" (cut or mistyped), "enrolment.other-office",
+// "node.is-headquarters", what HQ answers, and "net.*" ("net.certificate" where somebody else
+// answers).
+void enrol(server::Node& office, const std::string& tokenText, const std::string& hqHost,
+           std::uint16_t hqPort);
+
+// What an office remembers of HQ's name, which HQ's certificate bears; empty: not enrolled.
+std::string hubName(server::Node& office);
+
+}  // namespace waystation::access

@@ -1,0 +1,118 @@
+#include "server/access/entrance.h"
+
+#include "crypto/failure.h"
+
+namespace waystation::access {
+namespace {
+
+using http::Json;
+using http::Request;
+using http::Response;
+
+constexpr std::size_t kMostBody = std::size_t{4} << 20;
+
+std::optional<std::string> tokenOf(const Request& request) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (const auto field = request.header("authorization")) {
+    if (!field->starts_with(kBearer)) return std::nullopt;
+    return field->substr(kBearer.size());
+  }
+  const auto cookies = request.header("cookie");
+  return cookies ? cookieValue(*cookies, kSessionCookie) : std::nullopt;
+}
+
+bool isJson(const Request& request) {
+  const std::string type = request.header("content-type").value_or("");
+  constexpr std::string_view kJson = "application/json";
+  return type.starts_with(kJson) &&
+         (type.size() == kJson.size() || type[kJson.size()] == ';' || type[kJson.size()] == ' ');
+}
+
+std::string textOf(const Json& body, const char* name) {
+  if (body.is_object() && body.contains(name) && body.at(name).is_string()) {
+    return body.at(name).get<std::string>();
+  }
+  throw Failure("access.login-malformed", "A login gives 'user' and 'password'.");
+}
+
+}  // namespace
+
+Entrance::Entrance(server::Node& node)
+    : node_(node), sessions_(node.clock(), node.random()), logins_(node, node.clock()) {}
+
+void Entrance::addRoutes(http::Router& router) {
+  router.add("POST", "/api/v1/session",
+             [this](Request& request, const http::PathParameters&) { return logIn(request); });
+  router.add("DELETE", "/api/v1/session",
+             [this](Request& request, const http::PathParameters&) { return logOut(request); });
+}
+
+http::Handler Entrance::forPeople(Handler handler, bool isUse) {
+  return [this, handler = std::move(handler), isUse](Request& request,
+                                                     const http::PathParameters& parameters) {
+    requireSameOrigin(request);
+    const Account account = whoAsks(request, isUse);
+    return handler(request, parameters, account);
+  };
+}
+
+void Entrance::requireSameOrigin(const Request& request) {
+  if (request.method == "GET" || request.method == "HEAD") return;
+  const auto site = request.header("sec-fetch-site");
+  const auto origin = request.header("origin");
+  const bool siteIsOurs = !site || *site == "same-origin";
+  const bool originIsOurs = !origin || *origin == "https://" + request.header("host").value_or("");
+  if (siteIsOurs && originIsOurs) return;
+  throw Failure("access.cross-origin",
+                "This request was made by a page of another site. Nothing was changed.");
+}
+
+Json Entrance::jsonBody(Request& request) {
+  if (!isJson(request)) {
+    throw Failure("http.media-type", "This address takes application/json only.");
+  }
+  return http::parseJson(request.body.readAll(kMostBody));
+}
+
+Account Entrance::whoAsks(const Request& request, bool isUse) {
+  const std::optional<std::string> token = tokenOf(request);
+  const std::optional<std::string> name =
+      token ? sessions_.find(*token, isUse) : std::optional<std::string>();
+  // Read anew each time, so that what a role loses is lost at once.
+  std::optional<Account> account = name ? findAccount(node_, *name) : std::nullopt;
+  if (!account) {
+    throw Failure("access.unauthenticated", "Log in first; your session may have ended.");
+  }
+  return std::move(*account);
+}
+
+Response Entrance::logIn(Request& request) {
+  requireSameOrigin(request);
+  const Json body = jsonBody(request);
+  const std::string user = textOf(body, "user");
+  const std::string password = textOf(body, "password");
+  const std::optional<Account> account = logins_.logIn(user, password, request.clientAddress);
+  if (!account) {
+    throw Failure("access.unauthenticated", "The name or the password is wrong.");
+  }
+  const std::string token = sessions_.open(account->name);
+  Json answer = {{"user", account->name}};
+  const auto wanted = body.find("token");
+  if (wanted != body.end() && wanted->is_boolean() && wanted->get<bool>()) {
+    answer["token"] = token;
+    return http::json(200, answer);
+  }
+  Response response = http::json(200, answer);
+  response.headers["Set-Cookie"] = sessionCookie(token);
+  return response;
+}
+
+Response Entrance::logOut(Request& request) {
+  requireSameOrigin(request);
+  if (const std::optional<std::string> token = tokenOf(request)) sessions_.close(*token);
+  Response response = http::json(200, Json::object());
+  response.headers["Set-Cookie"] = endedSessionCookie();
+  return response;
+}
+
+}  // namespace waystation::access

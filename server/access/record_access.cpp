@@ -1,0 +1,108 @@
+#include "server/access/record_access.h"
+
+#include "crypto/failure.h"
+
+namespace waystation::access {
+namespace {
+
+using http::Json;
+
+// A kind of the product's own, in no programme: it belongs where its root belongs.
+constexpr std::string_view kHandoverKind = "handover";
+constexpr std::string_view kNewMark = "new:";
+
+Failure malformed(const std::string& what) {
+  return Failure("case.request-malformed", what + " Nothing was saved.");
+}
+
+Failure notFound() {
+  return Failure("record.not-found", "There is no such record here.");
+}
+
+std::string textOf(const Json& object, const char* name) {
+  const auto at = object.find(name);
+  if (at == object.end()) return {};
+  if (!at->is_string()) throw malformed(std::string("'") + name + "' must be a text.");
+  return at->get<std::string>();
+}
+
+storage::RecordRow rowOf(server::Node& node, std::string_view uuid) {
+  const std::optional<sync::RecordId> id = sync::RecordId::fromUuid(uuid);
+  if (!id) throw notFound();
+  std::optional<storage::RecordRow> row =
+      node.read([&](storage::Store& store) { return store.record(id->bytes()); });
+  if (!row) throw notFound();
+  return std::move(*row);
+}
+
+}  // namespace
+
+Decision RecordAccess::judge(Action action, const Place& place) const {
+  const cases::Programmes& programmes = node_.programmes();
+  if (place.kind != kHandoverKind) {
+    const Decision own = decide(account_, action, programmes.findPackOf(place.kind));
+    if (!own.allowed) return own;
+    if (place.rootKind.empty() || place.rootKind == place.kind) return own;
+  }
+  return decide(account_, action, programmes.findPackOf(place.rootKind));
+}
+
+void RecordAccess::require(Action action, const Place& place) const {
+  const Decision decision = judge(action, place);
+  if (!decision.allowed) throw Failure("access.refused", decision.reason);
+}
+
+// Empty where the record is not held here.
+std::string RecordAccess::kindOf(std::string_view uuid) {
+  if (const auto known = kinds_.find(uuid); known != kinds_.end()) return known->second;
+  std::string kind;
+  if (const std::optional<sync::RecordId> id = sync::RecordId::fromUuid(uuid)) {
+    const std::optional<storage::RecordRow> row =
+        node_.read([&](storage::Store& store) { return store.record(id->bytes()); });
+    if (row) kind = row->kind;
+  }
+  return kinds_[std::string(uuid)] = kind;
+}
+
+RecordAccess::Place RecordAccess::placeOf(std::string_view uuid) {
+  const storage::RecordRow row = rowOf(node_, uuid);
+  if (row.root.empty()) return {row.kind, {}};
+  return {row.kind, kindOf(sync::RecordId::fromBytes(row.root).uuid())};
+}
+
+void RecordAccess::requireRead(std::string_view uuid) {
+  require(Action::kReadRecord, placeOf(uuid));
+}
+
+void RecordAccess::requireHandOver(std::string_view rootUuid) {
+  require(Action::kHandOver, placeOf(rootUuid));
+}
+
+void RecordAccess::requireChanges(const Json& request) {
+  if (!request.is_object() || !request.contains("edits") || !request.at("edits").is_array()) {
+    throw malformed("A change is {\"edits\": [...]}.");
+  }
+  for (const Json& edit : request.at("edits")) {
+    if (!edit.is_object()) throw malformed("Each edit is an object.");
+    const std::string record = textOf(edit, "record");
+    const std::string kind = textOf(edit, "kind");
+    const std::string root = textOf(edit, "root");
+    if (!record.starts_with(kNewMark)) {
+      require(Action::kWriteRecord, placeOf(record));
+    } else if (kind.empty()) {
+      throw malformed("A new record says its 'kind'.");
+    }
+    if (kind.empty()) continue;
+    // A root made in the same change is judged as an edit of its own.
+    const bool rootIsHeld = !root.empty() && !root.starts_with(kNewMark);
+    require(Action::kWriteRecord, {kind, rootIsHeld ? kindOf(root) : std::string()});
+  }
+}
+
+bool RecordAccess::maySee(const Json& shown) {
+  const std::string kind = textOf(shown, "kind");
+  const std::string root = textOf(shown, "root");
+  return judge(Action::kReadRecord, {kind, root.empty() ? std::string() : kindOf(root)}).allowed;
+}
+
+}  // namespace waystation::access

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "server/access/policy.h"
+#include "server/http/json.h"
+#include "server/node.h"
+
+namespace waystation::access {
+
+// The policy applied to records: to one, to what a change would write, and to lists. A record is
+// judged by its own kind's programme and by its root's. One per request; borrows both.
+class RecordAccess {
+ public:
+  RecordAccess(server::Node& node, const Account& account) : node_(node), account_(account) {}
+
+  // Throws Failure("access.refused"), ("record.not-found").
+  void requireRead(std::string_view uuid);
+  void requireHandOver(std::string_view rootUuid);
+
+  // Judges every edit of POST /api/v1/changes. Throws also Failure("case.request-malformed") for
+  // what it does not understand: nothing unjudged may pass.
+  void requireChanges(const http::Json& request);
+
+  // Whether a record as the record service shows it ("kind", "root") may be seen.
+  bool maySee(const http::Json& shown);
+
+ private:
+  struct Place {
+    std::string kind;
+    std::string rootKind;  // empty where the root is not held
+  };
+
+  Decision judge(Action action, const Place& place) const;
+  void require(Action action, const Place& place) const;
+  Place placeOf(std::string_view uuid);
+  std::string kindOf(std::string_view uuid);
+
+  server::Node& node_;
+  const Account& account_;
+  std::map<std::string, std::string, std::less<>> kinds_;  // by UUID: seen in this request
+};
+
+}  // namespace waystation::access

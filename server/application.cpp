@@ -1,0 +1,205 @@
+#include "server/application.h"
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include "crypto/certificate.h"
+#include "server/access/enrolment.h"
+#include "server/http/api_routes.h"
+#include "server/http/static_files.h"
+#include "sync/leaf.h"
+
+namespace waystation::server {
+namespace {
+
+using http::Json;
+
+constexpr std::int64_t kDaySeconds = 86400;
+// An office exchanges once a minute at least: this long without a word means that it is away.
+constexpr std::int64_t kAwayAfterMs = 150'000;
+
+Json timeOrNull(std::int64_t milliseconds) {
+  return milliseconds == 0 ? Json(nullptr) : Json(sync::formatTime(milliseconds));
+}
+
+std::int64_t residentBytes() {
+  std::ifstream file("/proc/self/statm");
+  std::int64_t total = 0;
+  std::int64_t resident = 0;
+  file >> total >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
+
+Json certificateDays(Node& node) {
+  const std::string pem = node.identity().tls.certificatePem;
+  if (pem.empty()) return nullptr;
+  return (crypto::readCertificate(pem).notAfter - node.clock().nowMs() / 1000) / kDaySeconds;
+}
+
+Json exchangeJson(const http::ExchangeSummary& exchange) {
+  Json row = {{"at", sync::formatTime(exchange.atMs)},
+              {"up", exchange.up},
+              {"down", exchange.down},
+              {"roundTrips", exchange.roundTrips},
+              {"changesUp", exchange.changesUp},
+              {"changesDown", exchange.changesDown},
+              {"ok", exchange.ok}};
+  if (!exchange.ok) {
+    row["code"] = exchange.code;
+    row["error"] = exchange.error;
+  }
+  return row;
+}
+
+void addLink(Json& status, const http::LinkView& view) {
+  status["state"] = http::nameOf(view.state);
+  status["lastContact"] = timeOrNull(view.lastContactMs);
+  status["clockOffsetMs"] = view.clockOffsetMs;
+  const bool comparable = view.agree && status.at("backlogUp") == 0;
+  status["agree"] = comparable ? Json(*view.agree) : Json(nullptr);
+  for (const http::ExchangeSummary& exchange : view.exchanges) {
+    status["exchanges"].push_back(exchangeJson(exchange));
+  }
+}
+
+http::ServerSettings serverSettings(Node& node) {
+  const NodeIdentity identity = node.identity();
+  http::ServerSettings settings;
+  settings.address = node.config().address;
+  settings.certificatePem = identity.tls.certificatePem;
+  settings.privateKeyPem = identity.tls.privateKeyPem;
+  return settings;
+}
+
+}  // namespace
+
+Json statusOf(Node& node) {
+  const NodeConfig& config = node.config();
+  Json status = {{"role", node.isHeadquarters() ? "hq" : "office"},
+                 {"name", config.name},
+                 {"office", config.name},
+                 {"state", node.isHeadquarters() ? "hub" : "offline"},
+                 {"lastContact", nullptr},
+                 {"agree", nullptr},
+                 {"clockOffsetMs", 0},
+                 {"exchanges", Json::array()}};
+  status["hq"] = nullptr;
+  if (!config.hqHost.empty()) {
+    status["hq"] = {{"url", "https://" + config.hqHost + ":" + std::to_string(config.hqSyncPort)}};
+  } else if (!node.isHeadquarters()) {
+    status["state"] = "not-enrolled";
+  }
+  node.read([&](storage::Store& store) {
+    status["backlogUp"] = node.isHeadquarters()
+                              ? 0
+                              : store.countUpwardAfter(sync::readLeafState(store).acknowledgedSeq);
+    status["conflicts"] = store.countConflicts();
+    status["quarantined"] = store.countQuarantine();
+    status["records"] = store.countRecords("");
+  });
+  std::error_code ignored;
+  status["diskFreeBytes"] = std::filesystem::space(node.directory(), ignored).available;
+  status["certificateDays"] = certificateDays(node);
+  status["rssBytes"] = residentBytes();
+  return status;
+}
+
+Application::Application(Node& node, ApplicationSettings settings)
+    : node_(node), settings_(std::move(settings)), entrance_(node) {
+  http::addApiRoutes(peopleRouter_, node_, entrance_,
+                     {[this] { return status(); }, [this] { return syncPort(); }});
+  if (!settings_.web.empty()) {
+    const auto files = std::make_shared<http::StaticFiles>(settings_.web);
+    peopleRouter_.setFallback([files](http::Request& request, const http::PathParameters&) {
+      return files->answer(request);
+    });
+  }
+  http::ServerSettings people = serverSettings(node_);
+  if (settings_.address) people.address = *settings_.address;
+  people.port = settings_.port.value_or(node_.config().port);
+  people_ = std::make_unique<http::Server>(people, peopleRouter_);
+  if (node_.isHeadquarters()) {
+    endpoint_ = std::make_unique<http::SyncEndpoint>(node_);
+    endpoint_->addRoutes(syncRouter_);
+    http::ServerSettings offices = serverSettings(node_);
+    if (settings_.address) offices.address = *settings_.address;
+    offices.port = settings_.syncPort.value_or(node_.config().syncPort);
+    offices.clientAuthorityPem = node_.identity().authorityPem;
+    // Longer than the time between two exchanges: a connection is dearer than what it carries.
+    offices.limits.idleTime = std::chrono::minutes(5);
+    offices_ = std::make_unique<http::Server>(offices, syncRouter_);
+  } else {
+    syncClient_ = std::make_unique<http::SyncClient>(node_, settings_.times);
+  }
+  node_.onCommitted([this](bool forHub, bool forLeaves) { committed(forHub, forLeaves); });
+}
+
+Application::~Application() {
+  stop();
+  node_.onCommitted({});
+}
+
+void Application::start() {
+  if (offices_) offices_->start();
+  people_->start();
+  if (syncClient_) syncClient_->start();
+}
+
+void Application::stop() {
+  if (syncClient_) syncClient_->stop();
+  people_->stop();
+  if (offices_) offices_->stop();
+}
+
+void Application::committed(bool forHub, bool forLeaves) {
+  if (forLeaves && endpoint_) endpoint_->wake();
+  if (forHub && syncClient_) syncClient_->saved();
+}
+
+std::uint16_t Application::syncPort() const {
+  return offices_ ? offices_->port() : std::uint16_t{0};
+}
+
+std::string Application::url() const {
+  const std::string& address = node_.config().address;
+  const std::string host = address == "0.0.0.0" || address.empty() ? "localhost" : address;
+  return "https://" + host + ":" + std::to_string(port());
+}
+
+Json Application::leavesState() {
+  const auto contacts = endpoint_->contacts();
+  const std::int64_t now = node_.clock().nowMs();
+  return node_.read([&](storage::Store& store) {
+    Json leaves = Json::array();
+    for (const storage::LeafRow& leaf : store.leaves()) {
+      const auto known = contacts.find(leaf.name);
+      const http::SyncEndpoint::Contact contact =
+          known == contacts.end() ? http::SyncEndpoint::Contact{} : known->second;
+      const std::int64_t last = std::max(leaf.lastContactMs, contact.lastMs);
+      const bool here = contact.waiting > 0 || (contact.lastMs > 0 && now - last < kAwayAfterMs);
+      leaves.push_back({{"office", leaf.name},
+                        {"state", leaf.revoked ? "revoked"
+                                  : here       ? "connected"
+                                               : "offline"},
+                        {"lastContact", timeOrNull(last)},
+                        {"backlogDown", store.countFeed(leaf.leaf, leaf.feedAcked)}});
+    }
+    return leaves;
+  });
+}
+
+Json Application::status() {
+  Json status = statusOf(node_);
+  status["url"] = url();
+  if (syncClient_) addLink(status, syncClient_->view());
+  if (!endpoint_) return status;
+  status["syncUrl"] = "https://localhost:" + std::to_string(syncPort());
+  status["leaves"] = leavesState();
+  std::int64_t down = 0;
+  for (const Json& leaf : status["leaves"]) down += leaf.at("backlogDown").get<std::int64_t>();
+  status["backlogDown"] = down;
+  return status;
+}
+
+}  // namespace waystation::server

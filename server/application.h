@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/access/entrance.h"
+#include "server/http/router.h"
+#include "server/http/server.h"
+#include "server/http/sync_client.h"
+#include "server/http/sync_endpoint.h"
+#include "server/node.h"
+
+namespace waystation::server {
+
+struct ApplicationSettings {
+  std::optional<std::uint16_t> port;      // else the node's own; 0: any free one
+  std::optional<std::uint16_t> syncPort;  // likewise; HQ only
+  std::optional<std::string> address;     // else the node's own
+  std::filesystem::path web;              // the built client; empty: none
+  http::SyncTimes times;
+};
+
+// All that runs in `waystation serve`: the people's server, and at HQ the offices' server, at an
+// office the link to HQ.
+class Application {
+ public:
+  // Borrows the node, and hears of its commits while it lives.
+  explicit Application(Node& node, ApplicationSettings settings = {});
+  ~Application();  // stops
+
+  Application(const Application&) = delete;
+  Application& operator=(const Application&) = delete;
+
+  // Listens; from its return on, everything is answered. Throws Failure("http.*"), ("tls.*").
+  void start();
+  // Ends within 2 s.
+  void stop();
+
+  // From start() on.
+  std::string url() const;
+  std::uint16_t port() const { return people_->port(); }
+  std::uint16_t syncPort() const;  // 0 at an office
+
+  // What GET /api/v1/sync and `waystation status` say; nothing personal.
+  http::Json status();
+
+  // nullptr at HQ.
+  http::SyncClient* syncClient() { return syncClient_.get(); }
+
+ private:
+  void committed(bool forHub, bool forLeaves);
+  http::Json leavesState();
+
+  Node& node_;
+  ApplicationSettings settings_;
+  http::Router peopleRouter_;
+  http::Router syncRouter_;
+  access::Entrance entrance_;
+  std::unique_ptr<http::SyncEndpoint> endpoint_;  // HQ
+  std::unique_ptr<http::SyncClient> syncClient_;  // office
+  std::unique_ptr<http::Server> people_;
+  std::unique_ptr<http::Server> offices_;  // HQ
+};
+
+// What can be said of a node of which no server runs: as Application::status(), without a link.
+http::Json statusOf(Node& node);
+
+}  // namespace waystation::server

@@ -1,0 +1,169 @@
+#include "server/http/api_routes.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "crypto/failure.h"
+#include "server/access/enrolment.h"
+#include "server/access/record_access.h"
+#include "server/cases/record_service.h"
+#include "server/version.h"
+
+namespace waystation::http {
+namespace {
+
+using access::Account;
+using access::Action;
+using access::RecordAccess;
+
+constexpr int kMostPerPage = 200;
+// Pages read on behalf of one that has nothing for this person on it.
+constexpr int kMostEmptyPages = 50;
+
+std::string queryText(const Request& request, const std::string& name) {
+  const auto found = request.query.find(name);
+  return found == request.query.end() ? std::string() : found->second;
+}
+
+cases::ListQuery listQuery(const Request& request) {
+  cases::ListQuery query;
+  query.kind = queryText(request, "kind");
+  query.root = queryText(request, "root");
+  query.text = queryText(request, "q");
+  query.cursor = queryText(request, "cursor");
+  const std::string limit = queryText(request, "limit");
+  if (limit.empty()) return query;
+  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), query.limit);
+  if (error != std::errc() || end != limit.data() + limit.size() || query.limit < 1) {
+    throw Failure("http.query-malformed", "'limit' must be a number from 1 to 200.");
+  }
+  query.limit = std::min(query.limit, kMostPerPage);
+  return query;
+}
+
+// A page of what this person may see: pages that hold nothing of that are passed over.
+Response listFor(server::Node& node, const Account& account, cases::ListQuery query) {
+  RecordAccess access(node, account);
+  for (int page = 0;; ++page) {
+    Json answer = cases::listRecords(node, query);
+    Json seen = Json::array();
+    for (Json& record : answer.at("records")) {
+      if (access.maySee(record)) seen.push_back(std::move(record));
+    }
+    answer["records"] = std::move(seen);
+    const Json& cursor = answer.at("cursor");
+    const bool last = !cursor.is_string() || cursor.get<std::string>().empty();
+    if (last || !answer.at("records").empty() || page == kMostEmptyPages) {
+      return json(200, answer);
+    }
+    query.cursor = cursor.get<std::string>();
+  }
+}
+
+void addPeopleRoutes(Router& router, server::Node& node, access::Entrance& entrance) {
+  router.add("GET", "/api/v1/me",
+             entrance.forPeople([&node](Request&, const PathParameters&, const Account& account) {
+               access::require(account, Action::kSeeSelf, nullptr);
+               return json(200, {{"user", account.name},
+                                 {"role", account.role},
+                                 {"programmes", account.programmes},
+                                 {"office", node.config().name},
+                                 {"language", account.language}});
+             }));
+  router.add("GET", "/api/v1/programmes",
+             entrance.forPeople([&node](Request&, const PathParameters&, const Account& account) {
+               Json programmes = Json::array();
+               for (const cases::Pack& pack : node.programmes().packs()) {
+                 if (!access::decide(account, Action::kSeeProgramme, &pack).allowed) continue;
+                 programmes.push_back(cases::Programmes::describe(pack));
+               }
+               return json(200, programmes);
+             }));
+}
+
+void addReadingRoutes(Router& router, server::Node& node, access::Entrance& entrance) {
+  router.add(
+      "GET", "/api/v1/records",
+      entrance.forPeople([&node](Request& request, const PathParameters&, const Account& account) {
+        return listFor(node, account, listQuery(request));
+      }));
+  router.add(
+      "GET", "/api/v1/conflicts",
+      entrance.forPeople([&node](Request& request, const PathParameters&, const Account& account) {
+        cases::ListQuery query = listQuery(request);
+        query.conflictsOnly = true;
+        return listFor(node, account, std::move(query));
+      }));
+  router.add("GET", "/api/v1/records/{id}",
+             entrance.forPeople(
+                 [&node](Request&, const PathParameters& parameters, const Account& account) {
+                   RecordAccess(node, account).requireRead(parameters.at("id"));
+                   return json(200, cases::showRecord(node, parameters.at("id")));
+                 }));
+  router.add("GET", "/api/v1/records/{id}/history",
+             entrance.forPeople(
+                 [&node](Request&, const PathParameters& parameters, const Account& account) {
+                   RecordAccess(node, account).requireRead(parameters.at("id"));
+                   return json(200, cases::showHistory(node, parameters.at("id")));
+                 }));
+}
+
+void addWritingRoutes(Router& router, server::Node& node, access::Entrance& entrance) {
+  router.add(
+      "POST", "/api/v1/changes",
+      entrance.forPeople([&node](Request& request, const PathParameters&, const Account& account) {
+        const Json body = access::Entrance::jsonBody(request);
+        RecordAccess(node, account).requireChanges(body);
+        return json(200, cases::saveChanges(node, account.name, body));
+      }));
+  router.add(
+      "POST", "/api/v1/handovers",
+      entrance.forPeople([&node](Request& request, const PathParameters&, const Account& account) {
+        const Json body = access::Entrance::jsonBody(request);
+        if (!body.is_object() || !body.contains("root") || !body.at("root").is_string()) {
+          throw Failure("case.request-malformed",
+                        "A hand-over must say 'root'. Nothing was handed over.");
+        }
+        RecordAccess(node, account).requireHandOver(body.at("root").get<std::string>());
+        return json(200, cases::askHandover(node, account.name, body));
+      }));
+  router.add("POST", "/api/v1/handovers/{id}/accept",
+             entrance.forPeople([&node](Request&, const PathParameters& parameters,
+                                        const Account& account) -> Response {
+               RecordAccess(node, account).requireRead(parameters.at("id"));
+               throw Failure("case.handover-settled",
+                             "Headquarters carries out a hand-over as soon as it hears of it; "
+                             "there is nothing left to accept.");
+             }));
+}
+
+}  // namespace
+
+void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance,
+                  ApiSources sources) {
+  entrance.addRoutes(router);
+  addPeopleRoutes(router, node, entrance);
+  addReadingRoutes(router, node, entrance);
+  addWritingRoutes(router, node, entrance);
+  router.add("GET", "/api/v1/sync",
+             entrance.forPeople(
+                 [state = std::move(sources.syncState)](Request&, const PathParameters&,
+                                                        const Account& account) {
+                   access::require(account, Action::kSeeSync, nullptr);
+                   return json(200, state());
+                 },
+                 false));
+  const std::string role = node.isHeadquarters() ? "hq" : "office";
+  router.add("GET", "/health", [role](Request&, const PathParameters&) {
+    return json(200, {{"status", "ok"}, {"role", role}, {"version", kVersion}});
+  });
+  if (!node.isHeadquarters()) return;
+  router.add(
+      "POST", "/api/v1/enrolment",
+      [&node, syncPort = std::move(sources.syncPort)](Request& request, const PathParameters&) {
+        access::Entrance::requireSameOrigin(request);
+        return json(200, access::admit(node, access::Entrance::jsonBody(request), syncPort()));
+      });
+}
+
+}  // namespace waystation::http

@@ -1,0 +1,416 @@
+#include "server/http/sync_client.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "crypto/failure.h"
+#include "server/access/enrolment.h"
+#include "server/http/json.h"
+
+namespace waystation::http {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::size_t kExchangesKept = 50;
+constexpr std::string_view kPausedKey = "sync.paused";
+constexpr std::string_view kContactKey = "sync.lastContactMs";
+// After a cut, a leaf with more than this unsent first asks what the hub has of it.
+constexpr std::int64_t kWorthAsking = 50;
+constexpr int kMostWithoutGain = 3;
+
+// What HQ said instead of an answer.
+Failure refusalOf(const ClientResponse& response) {
+  try {
+    const Json body = parseJson(response.body);
+    return Failure(body.at("code").get<std::string>(), body.at("detail").get<std::string>());
+  } catch (const std::exception&) {
+    return Failure("sync.refused", "Headquarters answered with HTTP status " +
+                                       std::to_string(response.status) + ".");
+  }
+}
+
+bool isGain(const sync::ExchangeOutcome& outcome) {
+  return outcome.changesUp + outcome.changesDown + outcome.rootsEntered + outcome.rootsLeft > 0;
+}
+
+Failure cancelled() {
+  return Failure("net.cancelled", "The exchange was broken off: the server is being stopped.");
+}
+
+}  // namespace
+
+std::string_view nameOf(LinkState state) {
+  switch (state) {
+    case LinkState::kNotEnrolled:
+      return "not-enrolled";
+    case LinkState::kPaused:
+      return "paused";
+    case LinkState::kOffline:
+      return "offline";
+    case LinkState::kConnected:
+      return "connected";
+  }
+  return "offline";
+}
+
+SyncClient::SyncClient(server::Node& node, SyncTimes times) : node_(node), times_(times) {
+  node_.read([&](storage::Store& store) {
+    paused_ = store.metaNumber(kPausedKey) != 0;
+    lastContactMs_ = store.metaNumber(kContactKey);
+  });
+}
+
+SyncClient::~SyncClient() {
+  stop();
+}
+
+void SyncClient::start() {
+  const std::lock_guard lock(mutex_);
+  if (exchangeThread_.joinable()) return;
+  stopping_ = false;
+  urgent_ = true;
+  exchangeThread_ = std::thread([this] { runExchanges(); });
+  newsThread_ = std::thread([this] { runNews(); });
+}
+
+void SyncClient::stop() {
+  std::int64_t lastContact = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    if (exchangeClient_) exchangeClient_->cancel();
+    if (newsClient_) newsClient_->cancel();
+    changed_.notify_all();
+    lastContact = lastContactMs_;
+  }
+  if (!exchangeThread_.joinable()) return;
+  exchangeThread_.join();
+  newsThread_.join();
+  if (lastContact == 0) return;
+  node_.write([&](sync::Work& work) { work.store().setMetaNumber(kContactKey, lastContact); });
+}
+
+void SyncClient::saved() {
+  const std::lock_guard lock(mutex_);
+  wanted_ = true;
+  agree_.reset();
+  changed_.notify_all();
+}
+
+void SyncClient::now() {
+  const std::lock_guard lock(mutex_);
+  urgent_ = true;
+  changed_.notify_all();
+}
+
+void SyncClient::pause() {
+  setPaused(true);
+}
+
+void SyncClient::resume() {
+  setPaused(false);
+}
+
+void SyncClient::setPaused(bool paused) {
+  {
+    const std::lock_guard lock(mutex_);
+    paused_ = paused;
+    if (paused && exchangeClient_) exchangeClient_->cancel();
+    if (paused && newsClient_) newsClient_->cancel();
+    urgent_ = !paused;
+    if (paused) connected_ = false;
+    changed_.notify_all();
+  }
+  node_.write([&](sync::Work& work) { work.store().setMetaNumber(kPausedKey, paused ? 1 : 0); });
+}
+
+void SyncClient::enrolled() {
+  const std::lock_guard lock(mutex_);
+  if (exchangeClient_) exchangeClient_->cancel();
+  if (newsClient_) newsClient_->cancel();
+  exchangeClient_.reset();
+  newsClient_.reset();
+  notEnrolled_ = false;
+  urgent_ = true;
+  changed_.notify_all();
+}
+
+ClientSettings SyncClient::clientSettings() {
+  const server::NodeConfig config = node_.config();
+  ClientSettings settings;
+  settings.expectedName = access::hubName(node_);
+  if (config.hqHost.empty() || settings.expectedName.empty()) {
+    throw Failure("sync.not-enrolled",
+                  "This office has not joined a headquarters yet. Join with `waystation enrol`.");
+  }
+  const server::NodeIdentity identity = node_.identity();
+  settings.host = config.hqHost;
+  settings.port = config.hqSyncPort;
+  settings.authorityPem = identity.authorityPem;
+  settings.certificatePem = identity.tls.certificatePem;
+  settings.privateKeyPem = identity.tls.privateKeyPem;
+  if (const char* via = std::getenv("WAYSTATION_HQ_VIA"); via != nullptr && *via != '\0') {
+    const std::string text(via);
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string::npos) {
+      throw Failure("sync.relay-malformed", "WAYSTATION_HQ_VIA must be host:port.");
+    }
+    settings.connectHost = text.substr(0, colon);
+    settings.connectPort = static_cast<std::uint16_t>(std::stoul(text.substr(colon + 1)));
+  }
+  return settings;
+}
+
+// The client for a call that may begin now. Afterwards only cancel() can break it off, so that a
+// stop or pause is never missed between the question and the call.
+std::shared_ptr<Client> SyncClient::ready(std::shared_ptr<Client>& client, bool evenPaused) {
+  std::shared_ptr<Client> fresh;
+  {
+    const std::lock_guard lock(mutex_);
+    fresh = client;
+  }
+  if (!fresh) fresh = std::make_shared<Client>(clientSettings());
+  const std::lock_guard lock(mutex_);
+  if (stopping_) throw cancelled();
+  if (paused_ && !evenPaused) {
+    throw Failure("sync.paused", "Syncing is paused. Release it with `waystation sync resume`.");
+  }
+  if (!client) client = fresh;
+  fresh = client;
+  fresh->allow();
+  return fresh;
+}
+
+sync::ExchangeOutcome SyncClient::callHub(Client& client, bool afterCut) {
+  const std::int64_t unsent = node_.read([](storage::Store& store) {
+    return store.countUpwardAfter(sync::readLeafState(store).acknowledgedSeq);
+  });
+  const bool askFirst = afterCut && unsent > kWorthAsking;
+  sync::LeafExchange leaf(node_.replica(), node_.connections(), node_.signingKey(),
+                          askFirst ? 0 : std::size_t{4} << 20);
+  const std::string body = leaf.request();
+  const ClientResponse answer = client.send("POST", "/sync/v1/exchange", {}, body,
+                                            [&](std::string_view bytes) { leaf.receive(bytes); });
+  if (answer.status != 200) throw refusalOf(answer);
+  return leaf.finish();
+}
+
+ExchangeSummary SyncClient::exchange(bool evenPaused, bool& more) {
+  const std::lock_guard turn(line_);
+  bool afterCut = false;
+  {
+    const std::lock_guard lock(mutex_);
+    wanted_ = false;
+    urgent_ = false;
+    afterCut = failures_ > 0;
+  }
+  ExchangeSummary summary;
+  summary.atMs = node_.clock().nowMs();
+  summary.exchanges = 1;
+  more = false;
+  std::shared_ptr<Client> client;
+  std::uint64_t up = 0;
+  std::uint64_t down = 0;
+  std::uint64_t connections = 0;
+  try {
+    client = ready(exchangeClient_, evenPaused);
+    up = client->bytesUp();
+    down = client->bytesDown();
+    connections = client->connections();
+    const sync::ExchangeOutcome outcome = callHub(*client, afterCut);
+    summary.changesUp = outcome.changesUp;
+    summary.changesDown = outcome.changesDown;
+    summary.ok = true;
+    more = outcome.more;
+    noteOutcome(outcome);
+  } catch (const Failure& failure) {
+    summary.code = failure.code();
+    summary.error = failure.what();
+  } catch (const std::exception&) {
+    // What a library says may quote a person's data.
+    summary.code = "internal.error";
+    summary.error = "The exchange failed because of a fault of the program.";
+  }
+  if (client) {
+    summary.up = client->bytesUp() - up;
+    summary.down = client->bytesDown() - down;
+    summary.roundTrips = 1 + 2 * (client->connections() - connections);
+  }
+  note(summary, more);
+  return summary;
+}
+
+void SyncClient::noteOutcome(const sync::ExchangeOutcome& outcome) {
+  const std::lock_guard lock(mutex_);
+  clockOffsetMs_ = outcome.clockOffsetMs;
+  if (outcome.agreement != sync::Agreement::kNotCompared) {
+    agree_ = outcome.agreement == sync::Agreement::kAgree;
+  } else if (isGain(outcome)) {
+    agree_.reset();
+  }
+  withoutGain_ = outcome.more && !isGain(outcome) ? withoutGain_ + 1 : 0;
+}
+
+void SyncClient::note(const ExchangeSummary& summary, bool more) {
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+  notEnrolled_ = summary.code == "sync.not-enrolled";
+  if (summary.code == "sync.paused" || stopping_ || (paused_ && !summary.ok)) return;
+  if (!notEnrolled_) {
+    exchanges_.push_front(summary);
+    if (exchanges_.size() > kExchangesKept) exchanges_.pop_back();
+  }
+  if (!summary.ok) {
+    connected_ = false;
+    nextExchange_ = SteadyClock::now() + retryDelay(++failures_);
+    return;
+  }
+  failures_ = 0;
+  ++completed_;
+  connected_ = !paused_;
+  lastContactMs_ = node_.clock().nowMs();
+  nextExchange_ = SteadyClock::now() + times_.interval;
+  // Both sides saying "more" and nothing moving would go on for ever.
+  if (more && withoutGain_ < kMostWithoutGain) urgent_ = true;
+}
+
+// Doubled each time, and a random half of it taken off, so that offices whose HQ was away do not
+// come back at once.
+std::chrono::milliseconds SyncClient::retryDelay(int failures) {
+  const std::int64_t whole = std::min<std::int64_t>(
+      times_.longestRetry.count(), times_.firstRetry.count() << std::min(failures - 1, 20));
+  const auto random = static_cast<std::int64_t>(node_.random().next64() % 1024);
+  return std::chrono::milliseconds(whole / 2 + whole / 2 * random / 1024);
+}
+
+void SyncClient::runExchanges() {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      const auto mayGo = [&] {
+        if (stopping_) return true;
+        if (paused_) return false;
+        return urgent_ || (wanted_ && failures_ == 0) || SteadyClock::now() >= nextExchange_;
+      };
+      while (!mayGo()) {
+        if (paused_) {
+          changed_.wait(lock);
+        } else {
+          changed_.wait_until(lock, nextExchange_);
+        }
+      }
+      if (stopping_) return;
+    }
+    bool more = false;
+    exchange(false, more);
+  }
+}
+
+ExchangeSummary SyncClient::syncNow(const Progress& progress) {
+  ExchangeSummary total;
+  total.atMs = node_.clock().nowMs();
+  bool more = true;
+  int without = 0;
+  while (more) {
+    const ExchangeSummary one = exchange(true, more);
+    ++total.exchanges;
+    total.up += one.up;
+    total.down += one.down;
+    total.roundTrips += one.roundTrips;
+    total.changesUp += one.changesUp;
+    total.changesDown += one.changesDown;
+    if (!one.ok) throw Failure(one.code, one.error);
+    if (progress) progress(total);
+    without = one.changesUp + one.changesDown == 0 ? without + 1 : 0;
+    if (without > 2 * kMostWithoutGain) {
+      throw Failure("sync.no-progress",
+                    "Headquarters and this office both have more to send and nothing moves. "
+                    "Nothing is lost; tell your technician.");
+    }
+  }
+  total.ok = true;
+  return total;
+}
+
+// One long poll; whether there is something.
+bool SyncClient::pollNews(std::uint64_t after) {
+  const std::shared_ptr<Client> client = ready(newsClient_, false);
+  client->setStallTime(times_.newsStall);
+  const ClientResponse answer = client->send("GET", "/sync/v1/news?after=" + std::to_string(after));
+  if (answer.status != 200) throw refusalOf(answer);
+  return answer.body == "1";
+}
+
+// Answers how many exchanges had succeeded: one more must, before it makes sense to ask again.
+std::uint64_t SyncClient::afterNews(bool failed) {
+  const std::lock_guard lock(mutex_);
+  if (failed) {
+    nextNews_ = SteadyClock::now() + retryDelay(++newsFailures_);
+    // An exchange finds out what is the matter, and says so.
+    if (failures_ == 0) urgent_ = true;
+  } else {
+    newsFailures_ = 0;
+    wanted_ = true;
+  }
+  changed_.notify_all();
+  return completed_;
+}
+
+// False when it is time to end.
+bool SyncClient::waitForTurnOfNews(std::uint64_t fetched) {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const bool mayGo = connected_ && !paused_ && completed_ > fetched;
+    if (mayGo && SteadyClock::now() >= nextNews_) return true;
+    if (mayGo) {
+      changed_.wait_until(lock, nextNews_);
+    } else {
+      changed_.wait(lock);
+    }
+  }
+  return false;
+}
+
+// Waits for news only while the link is up, and after each only once the exchange that fetches it
+// is done: until then the answer would be the same.
+void SyncClient::runNews() {
+  std::uint64_t fetched = 0;
+  std::optional<std::uint64_t> lastNewsAfter;
+  while (waitForTurnOfNews(fetched)) {
+    const std::uint64_t after =
+        node_.read([](storage::Store& store) { return sync::readLeafState(store).feed.number; });
+    try {
+      if (pollNews(after)) {
+        // News that the exchange did not fetch: ask more slowly.
+        fetched = afterNews(lastNewsAfter == after);
+        lastNewsAfter = after;
+      } else {
+        const std::lock_guard lock(mutex_);
+        newsFailures_ = 0;
+        lastContactMs_ = node_.clock().nowMs();
+      }
+    } catch (const std::exception&) {
+      fetched = afterNews(true);
+    }
+  }
+}
+
+LinkView SyncClient::view() const {
+  const std::lock_guard lock(mutex_);
+  LinkView view;
+  if (notEnrolled_) {
+    view.state = LinkState::kNotEnrolled;
+  } else if (paused_) {
+    view.state = LinkState::kPaused;
+  } else {
+    view.state = connected_ ? LinkState::kConnected : LinkState::kOffline;
+  }
+  view.lastContactMs = lastContactMs_;
+  view.agree = agree_;
+  view.clockOffsetMs = clockOffsetMs_;
+  view.exchanges.assign(exchanges_.begin(), exchanges_.end());
+  return view;
+}
+
+}  // namespace waystation::http

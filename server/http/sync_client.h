@@ -1,0 +1,134 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/http/client.h"
+#include "server/node.h"
+#include "sync/leaf.h"
+
+namespace waystation::http {
+
+struct SyncTimes {
+  std::chrono::milliseconds interval{60'000};   // an exchange at least this often
+  std::chrono::milliseconds firstRetry{1'000};  // doubled with each failure, with jitter
+  std::chrono::milliseconds longestRetry{300'000};
+  std::chrono::milliseconds newsStall{75'000};  // more than HQ's kNewsWait
+};
+
+// What one exchange, or several in a row, moved. Bytes are those of HTTP, heads included.
+struct ExchangeSummary {
+  std::int64_t atMs = 0;
+  int exchanges = 0;
+  std::uint64_t up = 0;
+  std::uint64_t down = 0;
+  std::uint64_t roundTrips = 0;  // exchanges, and two for each connection opened
+  std::size_t changesUp = 0;
+  std::size_t changesDown = 0;
+  bool ok = false;
+  std::string code;   // of the failure, or empty
+  std::string error;  // its sentence
+};
+
+enum class LinkState { kNotEnrolled, kPaused, kOffline, kConnected };
+std::string_view nameOf(LinkState state);
+
+// What is known of the link now.
+struct LinkView {
+  LinkState state = LinkState::kOffline;
+  std::int64_t lastContactMs = 0;          // 0: never
+  std::optional<bool> agree;               // of the last comparison of digests, while nothing waits
+  std::int64_t clockOffsetMs = 0;          // HQ's clock minus ours
+  std::vector<ExchangeSummary> exchanges;  // the last 50, newest first
+};
+
+// An office's link to HQ: exchanges as soon as there is something to tell either way, on one
+// connection; a second one waits for news of HQ. Two threads, joined by stop().
+//
+// The environment variable WAYSTATION_HQ_VIA=host:port makes it connect through a relay, for tests
+// and demonstrations of bad lines; whom it talks to is checked all the same.
+class SyncClient {
+ public:
+  using Progress = std::function<void(const ExchangeSummary& soFar)>;
+
+  // Borrows the node.
+  explicit SyncClient(server::Node& node, SyncTimes times = {});
+  ~SyncClient();  // stops
+
+  SyncClient(const SyncClient&) = delete;
+  SyncClient& operator=(const SyncClient&) = delete;
+
+  void start();
+  // Cuts what is under way; what had arrived whole is kept.
+  void stop();
+
+  // From any thread. Something waits to go up.
+  void saved();
+  // Tries at once, however long the next try is away.
+  void now();
+  // Cuts the link, and holds it cut over restarts, until resume().
+  void pause();
+  void resume();
+  // The node has joined an HQ, or another one.
+  void enrolled();
+
+  // Exchanges, on the caller's thread, until neither side has more; also while paused, and without
+  // start(). Throws what went wrong: "sync.not-enrolled", "net.*", what HQ answers.
+  ExchangeSummary syncNow(const Progress& progress = {});
+
+  LinkView view() const;
+
+ private:
+  void runExchanges();
+  void runNews();
+  ExchangeSummary exchange(bool evenPaused, bool& more);
+  sync::ExchangeOutcome callHub(Client& client, bool afterCut);
+  void note(const ExchangeSummary& summary, bool more);
+  void noteOutcome(const sync::ExchangeOutcome& outcome);
+  bool pollNews(std::uint64_t after);
+  bool waitForTurnOfNews(std::uint64_t fetched);
+  std::uint64_t afterNews(bool failed);
+  std::shared_ptr<Client> ready(std::shared_ptr<Client>& client, bool evenPaused);
+  ClientSettings clientSettings();
+  std::chrono::milliseconds retryDelay(int failures);
+  void setPaused(bool paused);
+
+  server::Node& node_;
+  const SyncTimes times_;
+  std::mutex line_;  // held for one exchange; taken before mutex_
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  // All below guarded by mutex_.
+  std::shared_ptr<Client> exchangeClient_;
+  std::shared_ptr<Client> newsClient_;
+  bool stopping_ = false;
+  bool paused_ = false;
+  bool notEnrolled_ = false;
+  bool wanted_ = false;   // something waits to go up or down
+  bool urgent_ = true;    // try now, whatever the delay
+  int failures_ = 0;      // exchanges in a row
+  int newsFailures_ = 0;  // likewise polls
+  int withoutGain_ = 0;   // exchanges in a row that said "more" and moved nothing
+  bool connected_ = false;
+  std::uint64_t completed_ = 0;  // exchanges that succeeded
+  std::chrono::steady_clock::time_point nextExchange_;
+  std::chrono::steady_clock::time_point nextNews_;
+  std::int64_t lastContactMs_ = 0;
+  std::optional<bool> agree_;
+  std::int64_t clockOffsetMs_ = 0;
+  std::deque<ExchangeSummary> exchanges_;
+
+  std::thread exchangeThread_;
+  std::thread newsThread_;
+};
+
+}  // namespace waystation::http

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "server/http/router.h"
+#include "server/node.h"
+
+namespace waystation::http {
+
+// How long a poll for news waits for some: under the minute after which many a router forgets a
+// connection.
+inline constexpr std::chrono::milliseconds kNewsWait{55'000};
+
+// HQ's side of the sync, for a server that asks every client for its certificate:
+//
+//   POST /sync/v1/exchange       docs/spec/sync.md; the leaf is who its certificate says
+//   GET /sync/v1/news?after=N    answers once the leaf's feed goes beyond N: "1", else "0" in the
+//   end
+class SyncEndpoint {
+ public:
+  // What is known of a leaf since the start.
+  struct Contact {
+    std::int64_t lastMs = 0;
+    int waiting = 0;  // polls for news now open
+  };
+
+  // Borrows the node.
+  explicit SyncEndpoint(server::Node& node, std::chrono::milliseconds newsWait = kNewsWait);
+
+  void addRoutes(Router& router);
+
+  // Something was saved that may concern leaves: whoever waits for news looks again.
+  void wake();
+
+  std::map<std::string, Contact> contacts() const;
+
+ private:
+  struct Line {
+    std::mutex mutex;
+    std::uint64_t exchange = 0;  // guarded by mutex: the newest one begun
+  };
+
+  storage::LeafRow leafOf(const Request& request);
+  Response exchange(Request& request);
+  Response news(Request& request);
+  bool waitForNews(const Request& request, const storage::LeafRow& leaf, std::uint64_t after);
+  std::shared_ptr<Line> lineOf(const std::string& leaf);
+
+  server::Node& node_;
+  const std::chrono::milliseconds newsWait_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any woken_;
+  std::uint64_t commits_ = 0;                           // guarded by mutex_
+  std::map<std::string, std::shared_ptr<Line>> lines_;  // guarded by mutex_
+  std::map<std::string, Contact> contacts_;             // guarded by mutex_
+};
+
+}  // namespace waystation::http
