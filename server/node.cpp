@@ -43,7 +43,7 @@ void createIdentity(storage::Store& store, const NodeConfig& config, crypto::Ran
   const crypto::KeyAndRequest request = crypto::createRequest(config.name);
   crypto::CertificateTerms terms;
   terms.commonName = config.name;
-  terms.dnsNames = {"localhost"};
+  terms.dnsNames = {config.name, "localhost"};
   terms.ipAddresses = {"127.0.0.1"};
   terms.notBefore = now - kClockSlackSeconds;
   terms.notAfter = now + kHeadquartersDays * kDaySeconds;
