@@ -1,0 +1,95 @@
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "server/access/enrolment.h"
+#include "server/application.h"
+#include "server/commands/command.h"
+
+namespace waystation::commands {
+namespace {
+
+constexpr const char* kTokenText = "token-text";  // where the prepared token travels
+constexpr std::uint16_t kUsualPort = 8443;
+constexpr std::size_t kLongestToken = 64 * 1024;
+
+struct HqAddress {
+  std::string host;
+  std::uint16_t port = kUsualPort;
+};
+
+// "https://hq.example.org:8443", the scheme and the port may be missing.
+HqAddress addressFrom(const std::string& url) {
+  const WrongUsage wrong("The option --hq wants an address such as https://hq.example.org:8443.");
+  std::string_view rest = url;
+  if (rest.starts_with("https://")) rest.remove_prefix(8);
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  HqAddress address;
+  const std::size_t colon = rest.rfind(':');
+  if (colon != std::string_view::npos) {
+    const std::string_view port = rest.substr(colon + 1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+    if (error != std::errc{} || end != port.data() + port.size() || address.port == 0) throw wrong;
+    rest = rest.substr(0, colon);
+  }
+  if (rest.empty() || rest.find_first_of("/@?#: ") != std::string_view::npos) throw wrong;
+  address.host = rest;
+  return address;
+}
+
+void readToken(Options& options) {
+  addressFrom(options.text("hq"));
+  const std::string path = options.text("token");
+  std::ifstream file(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file.is_open() || file.bad()) {
+    throw Failure("token.unreadable",
+                  "The file " + path + " can't be read: " + std::strerror(errno) + ".");
+  }
+  if (text.size() > kLongestToken) {
+    throw Failure("enrolment.token-malformed", "The file " + path + " is no token.");
+  }
+  options.set(kTokenText, std::move(text));
+}
+
+int enrol(CommandContext& context) {
+  const HqAddress hq = addressFrom(context.options.text("hq"));
+  access::enrol(context.node, context.options.text(kTokenText), hq.host, hq.port);
+  const std::string name = access::hubName(context.node);
+  context.output.tell(context.node.config().name + " has joined " + name + ". The token is spent.",
+                      {{"joined", name}, {"office", context.node.config().name}});
+  if (context.application != nullptr && context.application->syncClient() != nullptr) {
+    context.application->syncClient()->enrolled();
+    context.output.say(
+        "The link is up from now on. Restart the server when it suits, so that browsers get the "
+        "new certificate too.");
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command enrolCommand() {
+  Command command;
+  command.form = {
+      .words = "enrol",
+      .summary = "at an office: joins headquarters with its token",
+      .options = {{.name = "token",
+                   .value = "F",
+                   .help = "the file with the token",
+                   .isRequired = true,
+                   .isPath = true},
+                  {.name = "hq",
+                   .value = "URL",
+                   .help = "where HQ's own page is reached",
+                   .isRequired = true}},
+      .arguments = {},
+      .notes = "May be repeated after a failure; a token that was spent has to be replaced by HQ."};
+  command.prepare = readToken;
+  command.run = enrol;
+  return command;
+}
+
+}  // namespace waystation::commands

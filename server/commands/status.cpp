@@ -1,0 +1,139 @@
+#include "server/application.h"
+#include "server/commands/command.h"
+#include "sync/clock.h"
+
+namespace waystation::commands {
+namespace {
+
+using http::Json;
+
+constexpr std::int64_t kGigabyte = 1'000'000'000;
+constexpr std::int64_t kLittleDisk = 2 * kGigabyte;
+constexpr std::int64_t kCertificateSoonDays = 30;
+constexpr std::int64_t kClockMs = 60'000;
+
+std::string counted(std::int64_t number, const std::string& one, const std::string& many) {
+  return cases::groupedNumber(static_cast<std::uint64_t>(number)) + " " +
+         (number == 1 ? one : many);
+}
+
+// The last word from headquarters, as a person says it.
+std::string linkSentence(const Json& status) {
+  const std::string state = status.value("state", "");
+  if (state == "hub") return {};
+  if (state == "not-enrolled") {
+    return "Not enrolled with headquarters: get a token and run `waystation enrol`.";
+  }
+  std::string last = "Headquarters was never reached since the start";
+  if (status.contains("lastContact") && status["lastContact"].is_string()) {
+    last = "Last contact with headquarters: " + status["lastContact"].get<std::string>();
+  }
+  if (state == "connected") return "Connected to headquarters. " + last + ".";
+  if (state == "paused")
+    return "The link is held; `waystation sync resume` lets it go on. " + last + ".";
+  return "No connection to headquarters now. " + last + ". Work goes on; nothing is lost.";
+}
+
+std::string agreeSentence(const Json& status) {
+  if (!status.contains("agree") || !status["agree"].is_boolean()) return {};
+  return status["agree"].get<bool>()
+             ? "This office and headquarters hold the same."
+             : "This office and headquarters DO NOT hold the same: run `waystation check`.";
+}
+
+std::vector<std::string> sentencesOf(const Json& status) {
+  std::vector<std::string> lines = {linkSentence(status)};
+  const auto number = [&](const char* name) {
+    return status.contains(name) && status[name].is_number() ? status[name].get<std::int64_t>() : 0;
+  };
+  if (status.value("role", "") == "office") {
+    lines.push_back(counted(number("backlogUp"), "change waits", "changes wait") + " to go up.");
+    lines.push_back(agreeSentence(status));
+  }
+  for (const Json& leaf : status.value("leaves", Json::array())) {
+    lines.push_back(
+        "Office " + leaf.value("office", "") + ": " + leaf.value("state", "") + ", " +
+        counted(leaf.value("backlogDown", std::int64_t{0}), "entry waits", "entries wait") +
+        " to go down.");
+  }
+  if (const std::int64_t count = number("conflicts"); count != 0) {
+    lines.push_back(counted(count, "record has", "records have") +
+                    " two values for a person to choose from.");
+  }
+  if (const std::int64_t count = number("quarantined"); count != 0) {
+    lines.push_back(counted(count, "change was", "changes were") +
+                    " not let in and wait for headquarters' operator.");
+  }
+  if (status.contains("certificateDays") && status["certificateDays"].is_number()) {
+    const std::int64_t days = number("certificateDays");
+    lines.push_back("Certificate good for " + counted(days, "day", "days") +
+                    (days < kCertificateSoonDays ? ": ask headquarters for a new one." : "."));
+  }
+  const std::int64_t disk = number("diskFreeBytes");
+  lines.push_back("Disk: " + cases::groupedNumber(static_cast<std::uint64_t>(disk / kGigabyte)) +
+                  " GB free" + (disk < kLittleDisk ? ": make room soon." : "."));
+  if (const std::int64_t offset = number("clockOffsetMs"); std::abs(offset) > kClockMs) {
+    lines.push_back("This machine's clock and headquarters' differ by " +
+                    cases::durationText(static_cast<double>(std::abs(offset)) / 1000) +
+                    ": set it.");
+  }
+  return lines;
+}
+
+int status(CommandContext& context) {
+  const bool isUp = context.application != nullptr;
+  Json status = isUp ? context.application->status() : server::statusOf(context.node);
+  status["up"] = isUp;
+  std::string first = "The server is not running.";
+  if (isUp) {
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - programStart()).count();
+    status["upSeconds"] = static_cast<std::int64_t>(seconds);
+    first = context.node.config().name + " is up, since " + cases::durationText(seconds) + ", at " +
+            status.value("url", "") + ".";
+  }
+  if (context.output.isJson()) {
+    context.output.tell("", status);
+    return 0;
+  }
+  context.output.say(first);
+  for (const std::string& line : sentencesOf(status)) {
+    if (!line.empty()) context.output.say(line);
+  }
+  return 0;
+}
+
+// What can be said without the passphrase.
+int statusFromOutside(const Options& options, Output& output) {
+  const std::filesystem::path directory = options.text("data");
+  const bool isHeld = server::Node::isHeld(directory);
+  const std::string name = server::Node::readConfig(directory).name;
+  std::error_code ignored;
+  const std::uintmax_t disk = std::filesystem::space(directory, ignored).available;
+  if (output.isJson()) {
+    output.tell("", {{"up", false}, {"name", name}, {"diskFreeBytes", disk}, {"busy", isHeld}});
+    return 0;
+  }
+  output.say(isHeld
+                 ? name + " is starting, or another command works with it."
+                 : name + " is locked: its server is not running. `waystation serve` starts it.");
+  output.say("Disk: " + cases::groupedNumber(disk / kGigabyte) + " GB free.");
+  output.say("With --passphrase-file this says more.");
+  return 0;
+}
+
+}  // namespace
+
+Command statusCommand() {
+  Command command;
+  command.form = {.words = "status",
+                  .summary = "says whether all is well, the most important first",
+                  .options = {},
+                  .arguments = {},
+                  .notes = "Says little when the server does not run and no passphrase is given."};
+  command.run = status;
+  command.alone = statusFromOutside;
+  return command;
+}
+
+}  // namespace waystation::commands
