@@ -56,8 +56,9 @@ void Sessions::close(std::string_view token) {
 }
 
 std::string sessionCookie(std::string_view token) {
-  return std::string(kSessionCookie) + "=" + std::string(token) +
-         "; Path=/; Secure; HttpOnly; SameSite=Strict";
+  std::string cookie(kSessionCookie);
+  cookie.append("=").append(token).append("; Path=/; Secure; HttpOnly; SameSite=Strict");
+  return cookie;
 }
 
 std::string endedSessionCookie() {

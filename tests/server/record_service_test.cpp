@@ -1,0 +1,184 @@
+#include "server/cases/record_service.h"
+
+#include <gtest/gtest.h>
+
+#include "server/cases/import_sinks.h"
+#include "server/http/json.h"
+#include "sync/hub.h"
+#include "sync/leaf.h"
+#include "tests/support/test_node.h"
+
+namespace waystation::cases {
+namespace {
+
+using server::Role;
+using testing::makeNode;
+using testing::openNode;
+using testing::TempDirectory;
+
+struct Office {
+  TempDirectory directory;
+  std::unique_ptr<server::Node> node = makeNode(directory.path() / "office", Role::kOffice, "NBO");
+
+  Json save(const Json& edits) { return saveChanges(*node, "amina", {{"edits", edits}}); }
+  std::string person(const std::string& name) {
+    const Json answer = save({{{"record", "new:1"},
+                               {"kind", "person"},
+                               {"fields", {{"family_name", name}, {"given_name", "Amina"}}}}});
+    return answer["records"]["new:1"]["id"];
+  }
+};
+
+std::string codeOf(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Failure& failure) {
+    return failure.code();
+  }
+  return "nothing";
+}
+
+TEST(RecordService, SavesARecordThatIsThereAfterARestart) {
+  Office office;
+  const std::string id = office.person("Otieno");
+  office.node.reset();
+  office.node = openNode(office.directory.path() / "office");
+  const Json record = showRecord(*office.node, id);
+  EXPECT_EQ(record["fields"]["family_name"], "Otieno");
+  EXPECT_EQ(record["durability"], "office");
+  EXPECT_TRUE(record["conflicts"].empty());
+}
+
+TEST(RecordService, KeepsBothValuesWhenTwoPagesSaveOnTheSameState) {
+  Office office;
+  const std::string id = office.person("Otieno");
+  const std::string tag = showRecord(*office.node, id)["tag"];
+  office.save({{{"record", id}, {"fields", {{"family_name", "Odhiambo"}}}, {"seen", tag}}});
+  office.save({{{"record", id}, {"fields", {{"family_name", "Ouma"}}}, {"seen", tag}}});
+  const Json record = showRecord(*office.node, id);
+  ASSERT_EQ(record["conflicts"]["family_name"].size(), 2U);
+  EXPECT_EQ(record["conflicts"]["family_name"][0]["office"], "NBO");
+  EXPECT_EQ(listRecords(*office.node, {"", "", "", true, "", 50})["records"].size(), 1U);
+  office.save({{{"record", id}, {"fields", {{"family_name", "Ouma"}}}, {"seen", record["tag"]}}});
+  EXPECT_TRUE(showRecord(*office.node, id)["conflicts"].empty());
+}
+
+TEST(RecordService, TellsTheHistoryWithWhatEachSaveReplaced) {
+  Office office;
+  const std::string id = office.person("Otieno");
+  const std::string tag = showRecord(*office.node, id)["tag"];
+  office.save({{{"record", id}, {"fields", {{"family_name", "Ouma"}}}, {"seen", tag}}});
+  const Json entries = showHistory(*office.node, id)["entries"];
+  ASSERT_EQ(entries.size(), 2U);
+  EXPECT_EQ(entries[0]["fields"]["family_name"]["value"], "Ouma");
+  EXPECT_EQ(entries[0]["fields"]["family_name"]["replaced"][0], "Otieno");
+  EXPECT_EQ(entries[0]["by"], "amina");
+}
+
+TEST(RecordService, FindsAPersonByTheBeginningOfTheNameWithoutItsAccents) {
+  Office office;
+  office.person("Ndiayé");
+  office.person("Kamau");
+  EXPECT_EQ(listRecords(*office.node, {"person", "", "ndiay", false, "", 50})["records"].size(),
+            1U);
+  EXPECT_EQ(listRecords(*office.node, {"person", "", "amina", false, "", 50})["records"].size(),
+            2U);
+  EXPECT_EQ(listRecords(*office.node, {"person", "", "\"*(", false, "", 50})["records"].size(), 2U);
+}
+
+TEST(RecordService, PagesThroughAListWithoutMissingOrRepeating) {
+  Office office;
+  for (int i = 0; i < 7; ++i) office.person("Otieno");
+  std::set<std::string> seen;
+  std::string cursor;
+  for (int page = 0; page < 4; ++page) {
+    const Json list = listRecords(*office.node, {"person", "", "", false, cursor, 2});
+    for (const Json& record : list["records"]) EXPECT_TRUE(seen.insert(record["id"]).second);
+    if (list["cursor"].is_null()) break;
+    cursor = list["cursor"];
+  }
+  EXPECT_EQ(seen.size(), 7U);
+}
+
+TEST(RecordService, RefusesWhatItCanNotTakeAndSavesNothingOfIt) {
+  Office office;
+  const std::string id = office.person("Otieno");
+  const Json good = {{"record", id}, {"fields", {{"family_name", "Changed"}}}};
+  const std::vector<std::pair<Json, std::string>> rows = {
+      {{{"record", "new:1"}, {"kind", "dragon"}, {"fields", Json::object()}}, "case.kind-unknown"},
+      {{{"record", "new:1"}, {"kind", "person"}, {"fields", {{"wings", 2}}}}, "case.field-unknown"},
+      {{{"record", "new:1"}, {"kind", "person"}, {"fields", {{"_custody", "X"}}}},
+       "case.field-unknown"},
+      {{{"record", "new:1"}, {"kind", "note"}, {"fields", Json::object()}}, "case.field-required"},
+      {{{"record", "no-such"}, {"fields", Json::object()}}, "record.not-found"},
+      {{{"record", id}, {"fields", {{"family_name", "A"}}}, {"seen", "AAAA"}},
+       "case.tag-malformed"},
+      {{{"record", id}, {"fields", Json::object()}, {"extra", 1}}, "case.request-malformed"}};
+  for (const auto& [bad, code] : rows) {
+    const std::string second = office.person("Second");
+    Json edit = bad;
+    if (edit["record"] == id) edit["record"] = second;  // no record may stand in a save twice
+    EXPECT_EQ(codeOf([&] { office.save({good, edit}); }), code) << bad;
+  }
+  EXPECT_EQ(codeOf([&] { office.save({good, good}); }), "case.request-malformed");
+  EXPECT_EQ(showRecord(*office.node, id)["fields"]["family_name"], "Otieno");
+}
+
+TEST(RecordService, CarriesOutAHandoverAskedForAtTheOfficeThatHasTheCase) {
+  TempDirectory directory;
+  const auto hq = makeNode(directory.path() / "hq", Role::kHeadquarters, "HQ");
+  const auto from = makeNode(directory.path() / "nbo", Role::kOffice, "NBO");
+  const auto to = makeNode(directory.path() / "mba", Role::kOffice, "MBA");
+  for (server::Node* office : {from.get(), to.get()}) {
+    hq->write([&](sync::Work& work) {
+      sync::enrolLeaf(work, office->config().name, office->signingKey().publicKey(), "");
+    });
+  }
+  const auto exchange = [&](server::Node& office) {
+    for (int i = 0; i < 10; ++i) {
+      sync::LeafExchange leaf(office.replica(), office.connections(), office.signingKey());
+      sync::HubExchange hub(hq->replica(), hq->connections(), office.config().name, hq->admitted());
+      hub.receive(leaf.request());
+      leaf.receive(hub.answer());
+      if (!leaf.finish().more) return;
+    }
+  };
+  const Json made = saveChanges(
+      *from, "amina",
+      {{"edits",
+        {{{"record", "new:1"}, {"kind", "person"}, {"fields", {{"family_name", "Otieno"}}}}}}});
+  const std::string id = made["records"]["new:1"]["id"];
+  exchange(*from);
+  EXPECT_EQ(showRecord(*from, id)["durability"], "hq");
+  EXPECT_EQ(codeOf([&] {
+              askHandover(*to, "x", {{"root", id}, {"to", "NBO"}, {"why", "y"}});
+            }),
+            "record.not-found");
+  askHandover(*from, "supervisor", {{"root", id}, {"to", "MBA"}, {"why", "the family moved"}});
+  exchange(*from);
+  exchange(*to);
+  EXPECT_EQ(showRecord(*to, id)["custody"], "MBA");
+  EXPECT_EQ(codeOf([&] { showRecord(*from, id); }), "record.not-found");
+}
+
+TEST(RecordService, ImportsTheSameRowsOnceAndTakesWhatChanged) {
+  TempDirectory directory;
+  const auto hq = makeNode(directory.path() / "hq", Role::kHeadquarters, "HQ");
+  const Kind& kind = hq->programmes().kind("person");
+  const auto rows = [](const std::string& name) {
+    return std::vector<ImportedRecord>{
+        {1, "0123456789abcdef0123456789abcdef", {{"family_name", name}}}};
+  };
+  const ImportSinks sinks = importSinks(*hq, "import", {"NBO", {"MBA"}});
+  EXPECT_EQ(sinks.examine(kind, rows("A"))[0].outcome, RowOutcome::kCreated);
+  EXPECT_EQ(sinks.save(kind, rows("A"))[0].outcome, RowOutcome::kCreated);
+  EXPECT_EQ(sinks.save(kind, rows("A"))[0].outcome, RowOutcome::kUnchanged);
+  EXPECT_EQ(sinks.save(kind, rows("B"))[0].outcome, RowOutcome::kUpdated);
+  const Json list = listRecords(*hq, {"person", "", "", false, "", 50});
+  ASSERT_EQ(list["records"].size(), 1U);
+  EXPECT_EQ(list["records"][0]["fields"]["family_name"], "B");
+  EXPECT_EQ(list["records"][0]["custody"], "NBO");
+}
+
+}  // namespace
+}  // namespace waystation::cases
