@@ -146,6 +146,7 @@ std::optional<storage::ChainRow> HubExchange::begun(Work& work, ReplicaId incarn
   if (leaf_.incarnation != notice.parent) refill_ = true;
   leaf_.incarnation = incarnation;
   work.store().putLeaf(leaf_);
+  if (refill_) refillFeed(work, leaf_);  // with the chain: the answer may never be made
   return storage::ChainRow{incarnation, 0, notice.parentHash, notice.saltKey};
 }
 
@@ -232,17 +233,14 @@ void HubExchange::gone(const GoneFrame& frame) {
   work.commit();
 }
 
-Agreement HubExchange::compare(storage::Store& store, const Welcome& welcome) {
+Agreement HubExchange::compare(Work& work, const Welcome& welcome) {
   if (!hello_->digest || welcome.rewind) return Agreement::kNotCompared;
   if (welcome.feed.number != welcome.feedHead || !welcome.feed.within.empty()) {
     return Agreement::kNotCompared;
   }
   // It holds what this hub does not: known, and no sign of damage.
-  if (store.hasQuarantine(leaf_.name)) return Agreement::kNotCompared;
-  StateSum sum{};
-  store.eachScopeDigest(leaf_.leaf,
-                        [&](std::string_view digest) { addTo(sum, sumFromBytes(digest)); });
-  return sum == *hello_->digest ? Agreement::kAgree : Agreement::kDiffer;
+  if (work.store().hasQuarantine(leaf_.name)) return Agreement::kNotCompared;
+  return work.scopeSum(leaf_.leaf) == *hello_->digest ? Agreement::kAgree : Agreement::kDiffer;
 }
 
 // The furthest that this hub knows of the leaf's chain.
@@ -303,7 +301,7 @@ void HubExchange::startFeed(Welcome& welcome) {
   cursor.epoch = epoch;
   welcome.feed = cursor;
   welcome.feedHead = store.numberFeed(leaf_.leaf);
-  welcome.agreement = compare(store, welcome);  // in the state in which the feed was numbered
+  welcome.agreement = compare(work, welcome);  // in the state in which the feed was numbered
   const std::int64_t now = replica_.clock().nowMs();
   const bool moved = welcome.feedHead != before || leaf_.feedAcked != cursor.number ||
                      now - leaf_.lastContactMs > kContactWrittenEveryMs;

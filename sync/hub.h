@@ -63,7 +63,7 @@ class HubExchange {
   void noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome);
   Position newest(storage::Store& store);
   void startFeed(Welcome& welcome);
-  Agreement compare(storage::Store& store, const Welcome& welcome);
+  Agreement compare(Work& work, const Welcome& welcome);
   void addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
                std::string& body);
 

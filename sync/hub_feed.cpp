@@ -109,13 +109,14 @@ void HubExchange::addFeed(storage::Store& store, const FeedCursor& from, std::si
         more_ = true;
         break;
       }
+      const bool follows = row.number == at.number + 1;  // else the feed began again meanwhile
       const std::string within = std::exchange(at.within, "");
       const RecordId root = RecordId::fromBytes(row.root);
       at.number = row.number;
       if (row.type == FeedType::kLeave) {
         builder.add({FeedType::kLeave, root, {}}, 20);
       } else if (row.type == FeedType::kEnter && store.inScope(leaf_.leaf, row.root)) {
-        if (!builder.enter(store, row, within, downBytes)) {
+        if (!builder.enter(store, row, follows ? within : "", downBytes)) {
           more_ = true;
           break;
         }

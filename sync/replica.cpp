@@ -57,9 +57,22 @@ void Work::commit() {
   store_.setMeta(kHistoryKey, history.bytes());
   transaction_.commit();
   replica_.state_ = state_;
+  if (scopesMoved_) replica_.scopeSums_.clear();
   if ((forHub_ || forLeaves_) && replica_.settings_.committed) {
     replica_.settings_.committed(forHub_, forLeaves_);
   }
+}
+
+StateSum Work::scopeSum(std::int64_t leaf) {
+  if (!scopesMoved_) {
+    if (const auto at = replica_.scopeSums_.find(leaf); at != replica_.scopeSums_.end()) {
+      return at->second;
+    }
+  }
+  StateSum sum{};
+  store_.eachScopeDigest(leaf, [&](std::string_view digest) { addTo(sum, sumFromBytes(digest)); });
+  if (!scopesMoved_) replica_.scopeSums_[leaf] = sum;
+  return sum;
 }
 
 // The first link of an incarnation records whose continuation it is; an incarnation that never

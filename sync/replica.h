@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,6 +70,7 @@ class Replica {
   crypto::Random& random_;
   ReplicaSettings settings_;
   State state_;
+  std::map<std::int64_t, StateSum> scopeSums_;  // of leaves; dropped when a root or scope changes
 };
 
 // One write of a save: the field's new value, and what the editor had read of the field.
@@ -119,11 +121,14 @@ class Work {
   // The last change made under this incarnation, this transaction's included.
   Dot lastDot() const { return {state_.incarnation, state_.lastCounter}; }
 
+  // The digest of all roots in a leaf's scope, as this transaction sees them.
+  StateSum scopeSum(std::int64_t leaf);
+
   // Returns when everything is on disk.
   void commit();
 
   // For scopes (sync/scopes.h): this transaction queued something for a leaf.
-  void tellLeaves() { forLeaves_ = true; }
+  void tellLeaves() { forLeaves_ = scopesMoved_ = true; }
 
  private:
   struct Joined;
@@ -142,6 +147,7 @@ class Work {
   Replica::State state_;
   bool forHub_ = false;
   bool forLeaves_ = false;
+  bool scopesMoved_ = false;  // a root's digest or a scope is not what it was
 };
 
 }  // namespace waystation::sync

@@ -192,6 +192,7 @@ void Work::apply(const Change& change, std::int64_t fromLeaf) {
 }
 
 void Work::evict(std::string_view root) {
+  scopesMoved_ = true;
   for (const std::int64_t row : store_.evictRoot(root)) {
     if (replica_.settings_.projection) replica_.settings_.projection(store_, row, nullptr);
   }
@@ -224,6 +225,7 @@ Work::Joined Work::joinRecord(const Change& change, const Edit& edit) {
 
 // Keeps the root's digest, and what its reserved fields say of who holds it.
 void Work::updateRoot(const Joined& joined) {
+  scopesMoved_ = true;
   storage::RootRow root =
       store_.root(joined.row.root).value_or(storage::RootRow{sumBytes({}), "", "", 0});
   StateSum sum = sumFromBytes(root.digest);

@@ -170,6 +170,24 @@ TEST(Recovery, OfAnOlderOfficeKeepsWhatItWroteMeanwhileBesideWhatItLost) {
   EXPECT_EQ(exchange(nodes.hq, nodes.office).rootsEntered, 0U) << "and only once";
 }
 
+TEST(Recovery, OfAnOlderOfficeBringsHomeWhatItLostThoughTheFirstAnswerIsNeverMade) {
+  Pair nodes;
+  const RecordId id = nodes.office.create("person", {{"name", "\"A\""}});
+  exchangeAll(nodes.hq, nodes.office);
+  const std::string backup = nodes.office.copyOfStore();
+  nodes.office.edit(id, "name", "\"B\"");
+  exchangeAll(nodes.hq, nodes.office);
+  nodes.office.startOnCopy(backup);
+  nodes.office.edit(id, "phone", "\"1\"");
+  {
+    LeafExchange up(nodes.office.replica(), nodes.office.connections(), nodes.office.key());
+    HubExchange down(nodes.hq.replica(), nodes.hq.connections(), "NBO");
+    down.receive(up.request());
+  }
+  nodes.expectEqual();
+  EXPECT_EQ(nodes.office.record(id)->value("name"), "\"B\"");
+}
+
 TEST(Recovery, OfAnOlderOfficeTakesAwayAgainWhatWasHandedOverSince) {
   Pair nodes;
   const RecordId id = nodes.office.create("case_file", {{"status", "\"open\""}});
