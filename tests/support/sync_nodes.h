@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "support/manual_clock.h"
-#include "support/seeded_random.h"
 #include "sync/hub.h"
 #include "sync/leaf.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/seeded_random.h"
 
 namespace waystation::testing {
 

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "crypto/failure.h"
-#include "support/sync_nodes.h"
 #include "sync/frame.h"
+#include "tests/support/sync_nodes.h"
 
 namespace waystation::sync {
 namespace {

@@ -5,10 +5,10 @@
 
 #include "crypto/failure.h"
 #include "crypto/hash.h"
-#include "support/seeded_random.h"
 #include "sync/feed_codec.h"
 #include "sync/frame.h"
 #include "sync/leaf.h"
+#include "tests/support/seeded_random.h"
 
 namespace waystation::sync {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "crypto/failure.h"
-#include "support/seeded_random.h"
+#include "tests/support/seeded_random.h"
 
 namespace waystation::sync {
 namespace {

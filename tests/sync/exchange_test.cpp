@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "support/sync_nodes.h"
+#include "tests/support/sync_nodes.h"
 
 namespace waystation::sync {
 namespace {

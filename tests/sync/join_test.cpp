@@ -4,8 +4,8 @@
 #include <map>
 #include <set>
 
-#include "support/seeded_random.h"
-#include "support/sync_nodes.h"
+#include "tests/support/seeded_random.h"
+#include "tests/support/sync_nodes.h"
 
 namespace waystation::sync {
 namespace {

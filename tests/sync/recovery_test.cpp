@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/failure.h"
-#include "support/sync_nodes.h"
+#include "tests/support/sync_nodes.h"
 
 namespace waystation::sync {
 namespace {

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "crypto/failure.h"
-#include "support/sync_nodes.h"
+#include "tests/support/sync_nodes.h"
 
 namespace waystation::sync {
 namespace {

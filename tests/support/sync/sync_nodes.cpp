@@ -1,4 +1,4 @@
-#include "support/sync_nodes.h"
+#include "tests/support/sync_nodes.h"
 
 #include <sqlite3.h>
 
