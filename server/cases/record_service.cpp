@@ -83,26 +83,24 @@ class SaveRequest {
     return idOf(name);
   }
 
-  std::string valueText(const Json& value) const {
-    if (value.is_string()) {
-      const std::string text = value.get<std::string>();
-      if (text.starts_with(kNewReference)) {
-        return sync::referenceValue(recordNamed(text.substr(std::string_view("urn:uuid:").size())));
-      }
+  // The fields with references to records of the same save, by the name given them there, made
+  // references to their ids.
+  Json resolved(const Json& fields) const {
+    Json known = fields;
+    for (auto field = known.begin(); field != known.end(); ++field) {
+      if (!field->is_string()) continue;
+      const std::string text = field->get<std::string>();
+      if (!text.starts_with(kNewReference)) continue;
+      *field = "urn:uuid:" + recordNamed(text.substr(std::string_view("urn:uuid:").size())).uuid();
     }
-    return http::canonicalJson(value);
-  }
-
-  void addWrites(const Json& fields, sync::DraftEdit& draft) const {
-    for (const auto& [name, value] : fields.items()) {
-      draft.writes.push_back({name, valueText(value)});
-    }
+    return known;
   }
 
   sync::DraftEdit draft(const Json& edit) const {
     static const Json none = Json::object();
-    const Json& fields = edit.contains("fields") ? edit["fields"] : none;
-    if (!fields.is_object()) throw malformed("the fields of an edit are not named");
+    const Json& given = edit.contains("fields") ? edit["fields"] : none;
+    if (!given.is_object()) throw malformed("the fields of an edit are not named");
+    const Json fields = resolved(given);
     const std::string name = edit["record"].get<std::string>();
     sync::DraftEdit draft;
     draft.record = records_.at(name);
@@ -115,7 +113,9 @@ class SaveRequest {
     } else {
       checkExisting(draft.record, fields);
     }
-    addWrites(fields, draft);
+    for (const auto& [field, value] : fields.items()) {
+      draft.writes.push_back({field, http::canonicalJson(value)});
+    }
     return draft;
   }
 

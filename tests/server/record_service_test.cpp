@@ -49,6 +49,31 @@ TEST(RecordService, SavesARecordThatIsThereAfterARestart) {
   EXPECT_TRUE(record["conflicts"].empty());
 }
 
+TEST(RecordService, ResolvesAReferenceToARecordOfTheSameSave) {
+  Office office;
+  const Json answer = office.save(
+      {{{"record", "new:1"}, {"kind", "person"}, {"fields", {{"given_name", "Amina"}}}},
+       {{"record", "new:2"},
+        {"kind", "avrr_case"},
+        {"fields",
+         {{"case_number", "N-1"}, {"stage", "application"}, {"person", "urn:uuid:new:1"}}}}});
+  const std::string person = answer["records"]["new:1"]["id"];
+  const Json avrr = showRecord(*office.node, answer["records"]["new:2"]["id"].get<std::string>());
+  EXPECT_EQ(avrr["fields"]["person"], "urn:uuid:" + person);
+}
+
+TEST(RecordService, RefusesAReferenceToARecordThatTheSaveDoesNotMake) {
+  Office office;
+  const auto save = [&] {
+    office.save(
+        {{{"record", "new:1"},
+          {"kind", "avrr_case"},
+          {"fields",
+           {{"case_number", "N-1"}, {"stage", "application"}, {"person", "urn:uuid:new:7"}}}}});
+  };
+  EXPECT_EQ(codeOf(save), "case.request-malformed");
+}
+
 TEST(RecordService, KeepsBothValuesWhenTwoPagesSaveOnTheSameState) {
   Office office;
   const std::string id = office.person("Otieno");
