@@ -93,15 +93,14 @@ class Caller:
 class Served:
     """A node that is being served; killed when the test leaves it running."""
 
-    def __init__(self, node, prepare=None, **ports):
+    def __init__(self, node, **ports):
         options = {"port": 0, "address": "127.0.0.1", **ports}
         words = [program, "serve", "--data", node.data, "--passphrase-file", node.passphrase]
         for name, value in options.items():
             words += ["--" + name.replace("_", "-"), str(value)]
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=self.errors, text=True,
-                                        stdin=subprocess.DEVNULL, start_new_session=True,
-                                        preexec_fn=prepare)
+                                        stdin=subprocess.DEVNULL, start_new_session=True)
         self.sync_url = None
         self.url = None
         for line in self.process.stdout:
