@@ -14,7 +14,7 @@ CASES = 10_000
 NEW_AT_NBO = 150   # enough that a line of 64 kbit/s is busy for a while
 NEW_AT_MBA = 40
 SAVES_BEFORE_KILL = 5
-NARROW = {"rate": 64_000, "rtt_ms": 600, "cut_after_bytes": (25_000, 20_000)}
+NARROW = {"rate": 64_000, "rtt_ms": 600, "cut_after_bytes": (20_000, 12_000)}
 LINK_SECONDS = 600
 STORY_KINDS = ("case_file", "person", "avrr_case", "dtm_round")
 SYLLABLES = "ka ri mo ta lu se ni wa dho be zi ya gor ant ish ul em or".split()
@@ -34,9 +34,6 @@ class Ledger:
         for name, fields in values.items():
             record = answer["records"][name]["id"]
             self.entries += [(office, record, field, value) for field, value in fields.items()]
-
-    def records(self):
-        return {record for _, record, _, _ in self.entries}
 
 
 def names_itself(value):
@@ -199,23 +196,29 @@ class Story:
         return "there, whole" if cases else "not there, no part of it"
 
     def narrow(self, tell, claim):
-        line, node = self.world.lines["NBO"], self.world.nodes["NBO"]
-        line.become(**NARROW)
-        begun = line.counts()["cuts"]
-        waiting = []
-        while line.counts()["cuts"] - begun < len(NARROW["cut_after_bytes"]):
-            cuts = line.counts()["cuts"]
-            node.command("sync", "now", check=False)
-            if line.counts()["cuts"] > cuts:
-                waiting.append(self.world.link("NBO")["backlogUp"])
-            elif self.world.agrees("NBO"):
-                break
+        waiting = self.cut_twice(self.world.lines["NBO"], self.world.nodes["NBO"])
         claim(len(waiting) >= 2 and min(waiting) > 0,
               "64 kbit/s, 600 ms; cut twice in the middle of the exchange, with "
               f"{' and '.join(map(str, waiting))} changes still to go")
         self.world.settle(["NBO"], LINK_SECONDS)
         claim(self.world.agrees("NBO"), "then NBO agrees with HQ")
         return 0, 0
+
+    def cut_twice(self, line, node):
+        """Lets NBO try over the narrow line; answers what still waited at each cut."""
+        line.become(**NARROW)
+        seen, waiting, tries = line.counts()["cuts"], [], []
+
+        def over():
+            nonlocal seen
+            if not tries or tries[-1].poll() is not None:
+                tries.append(node.begin("sync", "now"))
+            if line.counts()["cuts"] > seen:
+                seen = line.counts()["cuts"]
+                waiting.append(self.world.link("NBO")["backlogUp"])
+            return len(waiting) == len(NARROW["cut_after_bytes"]) or self.world.agrees("NBO")
+        nodes.wait_until(over, "the narrow line is cut twice", LINK_SECONDS)
+        return waiting
 
     def stick(self, tell, claim):
         tell("the stick is not built yet: by link")
@@ -279,7 +282,7 @@ class Story:
                                            "are as HQ's")
         claim(self.handed in held["KIS"] and self.handed not in held["NBO"],
               "the handed case among KIS's, not NBO's")
-        return len(at_hq), 0
+        return 0, 0
 
     def nothing_lost(self, tell, claim):
         lost = [entry for entry in self.ledger.entries if not self.holds("HQ", entry)]
@@ -288,7 +291,7 @@ class Story:
                         "history")
         for office, record, field, _ in lost[:5]:
             claim(False, f"{field} of {record}, saved at {office}, is not at HQ")
-        return len(self.ledger.records()), self.ledger.changes
+        return 0, 0
 
     # What the steps look things up with.
 

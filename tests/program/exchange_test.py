@@ -19,7 +19,7 @@ MOST_ROUNDS = 60
 
 
 class Pair:
-    """HQ and an office whose link is held, so that it exchanges only when it is told to."""
+    """HQ and an office whose link is held while both write, so that all of it goes at once."""
 
     def __init__(self, fleet, seed):
         self.fleet = fleet
@@ -31,8 +31,6 @@ class Pair:
         self.office.add_user("caseworker", "caseworker")
         self.at_hq = self.headquarters.api("officer")
         self.at_office = self.office.api("caseworker")
-        self.office.command("sync", "now")
-        self.office.command("sync", "pause")
         self.saved = {}     # at the office: record id -> given name, of every acknowledged save
         self.imported = {}  # at HQ: case number -> summary
         self.rounds = 0
@@ -40,6 +38,7 @@ class Pair:
     def write(self):
         """200 changes to go up and 200 to come down."""
         self.rounds += 1
+        self.office.command("sync", "pause")
         for _ in range(CHANGES):
             name = self.words(3)
             answer = self.at_office.save(
@@ -51,12 +50,14 @@ class Pair:
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
         self.headquarters.command("import", "--as", "cases", "--custody", "NBO", file)
         self.imported |= {row["case_no"]: row["summary"] for row in rows}
+        self.office.command("sync", "resume")
 
     def words(self, count):
         return " ".join("".join(self.random.choices("abdefghiklmnoprstuvyz", k=6))
                         for _ in range(count))
 
     def exchange(self):
+        """Without waiting for the office's own next try, which is put off after each failure."""
         self.office.command("sync", "now", check=False)
 
     def waiting(self):

@@ -176,6 +176,11 @@ class Node:
                           f"{done.returncode}: {done.stderr.strip()[-600:]}")
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
+    def begin(self, *words):
+        """The same without waiting for its end; answers the process."""
+        return self.fleet.spawn([self.fleet.binary, *words, "--data", self.folder],
+                                self.fleet.folder / f"{self.name}.begun.log")
+
     def passphrase_words(self):
         return [] if self.running() else ["--passphrase-file", self.passphrase]
 
