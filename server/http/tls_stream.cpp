@@ -42,7 +42,7 @@ bool isAboutCertificates(const std::string& message) {
 }
 
 Failure connectionBroke() {
-  return Failure("net.closed", "The connection broke before everything was sent.");
+  return Failure("net.closed", "The connection broke off. What had arrived whole is kept.");
 }
 
 }  // namespace
