@@ -1,0 +1,122 @@
+#include "server/access/enrolment.h"
+
+#include "crypto/hash.h"
+#include "tests/server/application_support.h"
+
+namespace waystation::access {
+namespace {
+
+using http::testing::failureCode;
+using server::Role;
+using server::testing::RunningNode;
+
+class EnrolmentTest : public ::testing::Test {
+ protected:
+  EnrolmentTest() { hq_.start(); }
+
+  void join(RunningNode& office, const std::string& token) {
+    enrol(office.node(), token, "127.0.0.1", hq_.application().port());
+  }
+
+  // Puts the token's end into the past at HQ.
+  void expireTokens() {
+    hq_.node().write([](sync::Work& work) {
+      auto rows = work.store().database().statement(
+          "UPDATE meta SET value = replace(value, '\"expires\":1', '\"expires\":-1') WHERE name "
+          "LIKE 'enrolment.%'");
+      rows.run();
+    });
+  }
+
+  RunningNode hq_{Role::kHeadquarters, "HQ"};
+  RunningNode office_{Role::kOffice, "NBO"};
+};
+
+TEST_F(EnrolmentTest, AnOfficeJoinsWithATokenAndIsKnown) {
+  join(office_, issueToken(hq_.node(), "NBO"));
+  const server::NodeIdentity identity = office_.node().identity();
+  EXPECT_EQ(crypto::readCertificate(identity.tls.certificatePem).commonName, "NBO");
+  EXPECT_TRUE(crypto::isSignedBy(identity.tls.certificatePem, hq_.node().identity().authorityPem));
+  EXPECT_EQ(office_.node().config().hqSyncPort, hq_.application().syncPort());
+  EXPECT_EQ(hubName(office_.node()), "HQ");
+  const auto leaf = hq_.node().read([](storage::Store& store) { return store.leafByName("NBO"); });
+  ASSERT_TRUE(leaf);
+  EXPECT_EQ(leaf->publicKey, office_.node().signingKey().publicKey());
+}
+
+TEST_F(EnrolmentTest, ATokenIsGoodOnce) {
+  const std::string token = issueToken(hq_.node(), "NBO");
+  join(office_, token);
+  RunningNode thief(Role::kOffice, "NBO");
+  EXPECT_EQ(failureCode([&] { join(thief, token); }), "enrolment.token-spent");
+  EXPECT_TRUE(hubName(thief.node()).empty());
+}
+
+TEST_F(EnrolmentTest, AnAnswerThatWasLostIsGivenAgain) {
+  const http::Json request = [&] {
+    const crypto::KeyAndRequest keys = crypto::createRequest("NBO");
+    const std::string token = issueToken(hq_.node(), "NBO");
+    const std::string coded = token.substr(token.rfind("wst1.") + 5);
+    const http::Json payload =
+        http::parseJson(crypto::fromBase64Url(coded.substr(0, coded.find('.'))));
+    const std::string proof =
+        office_.node().signingKey().sign("waystation enrolment v1\nNBO\n" + keys.requestPem);
+    return http::Json{{"secret", payload.at("secret")},
+                      {"office", "NBO"},
+                      {"request", keys.requestPem},
+                      {"publicKey", crypto::toBase64Url(office_.node().signingKey().publicKey())},
+                      {"proof", crypto::toBase64Url(proof)}};
+  }();
+  const http::Json first = admit(hq_.node(), request, 1);
+  EXPECT_EQ(admit(hq_.node(), request, 1), first);
+  http::Json forged = request;
+  forged["request"] = crypto::createRequest("NBO").requestPem;
+  EXPECT_EQ(failureCode([&] { admit(hq_.node(), forged, 1); }), "enrolment.request-malformed");
+}
+
+TEST_F(EnrolmentTest, RefusesATokenAfterItsTime) {
+  const std::string token = issueToken(hq_.node(), "NBO", 1);
+  expireTokens();
+  EXPECT_EQ(failureCode([&] { join(office_, token); }), "enrolment.token-expired");
+}
+
+TEST_F(EnrolmentTest, RefusesATokenThatHeadquartersDidNotGiveOut) {
+  const std::string token = issueToken(hq_.node(), "NBO");
+  hq_.node().write([](sync::Work& work) {
+    work.store().database().execute("DELETE FROM meta WHERE name LIKE 'enrolment.%'");
+  });
+  EXPECT_EQ(failureCode([&] { join(office_, token); }), "enrolment.token-unknown");
+}
+
+TEST_F(EnrolmentTest, RefusesAHeadquartersThatIsNotTheTokens) {
+  RunningNode other(Role::kHeadquarters, "HQ");
+  const std::string token = issueToken(other.node(), "NBO");
+  EXPECT_EQ(failureCode([&] { join(office_, token); }), "net.certificate");
+}
+
+TEST_F(EnrolmentTest, RefusesATokenOfAnotherOffice) {
+  const std::string token = issueToken(hq_.node(), "DKR");
+  EXPECT_EQ(failureCode([&] { join(office_, token); }), "enrolment.other-office");
+}
+
+TEST_F(EnrolmentTest, RefusesATokenThatWasCutOrMistyped) {
+  const std::string token = issueToken(hq_.node(), "NBO");
+  const std::size_t begin = token.rfind("wst1.");
+  EXPECT_EQ(failureCode([&] { join(office_, ""); }), "enrolment.token-malformed");
+  EXPECT_EQ(failureCode([&] { join(office_, token.substr(0, token.size() - 4)); }),
+            "enrolment.token-malformed");
+  std::string mistyped = token;
+  mistyped[begin + 100] = mistyped[begin + 100] == 'A' ? 'B' : 'A';
+  EXPECT_EQ(failureCode([&] { join(office_, mistyped); }), "enrolment.token-malformed");
+  EXPECT_NO_THROW(join(office_, token));
+}
+
+TEST_F(EnrolmentTest, OnlyHeadquartersGivesOutTokens) {
+  EXPECT_EQ(failureCode([&] { issueToken(office_.node(), "DKR"); }), "node.not-headquarters");
+  EXPECT_EQ(failureCode([&] { issueToken(hq_.node(), "HQ"); }), "enrolment.office-malformed");
+  EXPECT_EQ(failureCode([&] { issueToken(hq_.node(), "nbo"); }), "enrolment.office-malformed");
+  EXPECT_EQ(failureCode([&] { issueToken(hq_.node(), "NBO", 0); }), "enrolment.hours-malformed");
+}
+
+}  // namespace
+}  // namespace waystation::access
