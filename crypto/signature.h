@@ -18,7 +18,7 @@ class SigningKey {
   static SigningKey generate(Random& random);
   explicit SigningKey(Secret seed);  // throws Failure("key.malformed") unless 32 bytes
 
-  std::string sign(std::string_view message) const;  // 64 bytes
+  std::string sign(std::string_view message) const;            // 64 bytes
   const std::string& publicKey() const { return publicKey_; }  // 32 bytes
   const Secret& seed() const { return seed_; }
 

@@ -141,8 +141,8 @@ void Node::openKeys(std::string_view passphrase) {
   const crypto::KeySlots slots(directory_ / "keys.slots");
   const crypto::Secret master = slots.openWithPassphrase(passphrase);
   databaseKey_ = deriveDatabaseKey(master, slots.storeId());
-  connections_ = std::make_unique<storage::Connections>(
-      databaseFile(directory_), databaseKey_, storage::OpenMode::kReadWrite, kReaders);
+  connections_ = std::make_unique<storage::Connections>(databaseFile(directory_), databaseKey_,
+                                                        storage::OpenMode::kReadWrite, kReaders);
 }
 
 void Node::openReplica() {
