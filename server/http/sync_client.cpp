@@ -1,10 +1,9 @@
 #include "server/http/sync_client.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "crypto/failure.h"
-#include "server/access/enrolment.h"
+#include "server/http/hub_settings.h"
 #include "server/http/json.h"
 
 namespace waystation::http {
@@ -136,32 +135,6 @@ void SyncClient::enrolled() {
   changed_.notify_all();
 }
 
-ClientSettings SyncClient::clientSettings() {
-  const server::NodeConfig config = node_.config();
-  ClientSettings settings;
-  settings.expectedName = access::hubName(node_);
-  if (config.hqHost.empty() || settings.expectedName.empty()) {
-    throw Failure("sync.not-enrolled",
-                  "This office has not joined a headquarters yet. Join with `waystation enrol`.");
-  }
-  const server::NodeIdentity identity = node_.identity();
-  settings.host = config.hqHost;
-  settings.port = config.hqSyncPort;
-  settings.authorityPem = identity.authorityPem;
-  settings.certificatePem = identity.tls.certificatePem;
-  settings.privateKeyPem = identity.tls.privateKeyPem;
-  if (const char* via = std::getenv("WAYSTATION_HQ_VIA"); via != nullptr && *via != '\0') {
-    const std::string text(via);
-    const std::size_t colon = text.rfind(':');
-    if (colon == std::string::npos) {
-      throw Failure("sync.relay-malformed", "WAYSTATION_HQ_VIA must be host:port.");
-    }
-    settings.connectHost = text.substr(0, colon);
-    settings.connectPort = static_cast<std::uint16_t>(std::stoul(text.substr(colon + 1)));
-  }
-  return settings;
-}
-
 // The client for a call that may begin now. Afterwards only cancel() can break it off, so that a
 // stop or pause is never missed between the question and the call.
 std::shared_ptr<Client> SyncClient::ready(std::shared_ptr<Client>& client, bool evenPaused) {
@@ -170,7 +143,7 @@ std::shared_ptr<Client> SyncClient::ready(std::shared_ptr<Client>& client, bool 
     const std::lock_guard lock(mutex_);
     fresh = client;
   }
-  if (!fresh) fresh = std::make_shared<Client>(clientSettings());
+  if (!fresh) fresh = std::make_shared<Client>(hubSettings(node_));
   const std::lock_guard lock(mutex_);
   if (stopping_) throw cancelled();
   if (paused_ && !evenPaused) {

@@ -98,7 +98,6 @@ class SyncClient {
   bool waitForTurnOfNews(std::uint64_t fetched);
   std::uint64_t afterNews(bool failed);
   std::shared_ptr<Client> ready(std::shared_ptr<Client>& client, bool evenPaused);
-  ClientSettings clientSettings();
   std::chrono::milliseconds retryDelay(int failures);
   void setPaused(bool paused);
 

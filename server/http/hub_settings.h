@@ -1,0 +1,13 @@
+#pragma once
+
+#include "server/http/client.h"
+#include "server/node.h"
+
+namespace waystation::http {
+
+// How an office reaches its HQ, and as whom. The environment variable WAYSTATION_HQ_VIA=host:port
+// makes it connect through a relay; whom it talks to is checked all the same.
+// Throws Failure("sync.not-enrolled"), ("sync.relay-malformed").
+ClientSettings hubSettings(server::Node& office);
+
+}  // namespace waystation::http
