@@ -168,10 +168,12 @@ TEST(RecordService, CarriesOutAHandoverAskedForAtTheOfficeThatHasTheCase) {
       if (!leaf.finish().more) return;
     }
   };
-  const Json made = saveChanges(
-      *from, "amina",
-      {{"edits",
-        {{{"record", "new:1"}, {"kind", "person"}, {"fields", {{"family_name", "Otieno"}}}}}}});
+  const Json made =
+      saveChanges(*from, "amina",
+                  {{"edits",
+                    {{{"record", "new:1"},
+                      {"kind", "person"},
+                      {"fields", {{"family_name", "Otieno"}, {"given_name", "A"}}}}}}});
   const std::string id = made["records"]["new:1"]["id"];
   exchange(*from);
   EXPECT_EQ(showRecord(*from, id)["durability"], "hq");
