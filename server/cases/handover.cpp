@@ -85,7 +85,11 @@ Json askHandover(server::Node& node, const std::string& person, const Json& requ
     if (node.isHeadquarters()) decide(work, edit.record, row->custody);
     return edit.record;
   });
-  return {{"id", id.uuid()}, {"root", root->uuid()}, {"to", to}, {"status", "asked"}};
+  const Json record = showRecord(node, id.uuid());
+  return {{"id", id.uuid()},
+          {"root", root->uuid()},
+          {"to", to},
+          {"status", record["fields"]["status"]}};
 }
 
 void carryOutHandovers(sync::Work& work, const storage::LeafRow& leaf, const sync::Change& change) {

@@ -32,6 +32,13 @@ sync::RecordId idOf(std::string_view uuid) {
   return *id;
 }
 
+// Of an edit that has the member.
+std::string textOf(const Json& edit, const char* member) {
+  const Json& value = edit.at(member);
+  if (!value.is_string()) throw malformed(std::string("its '") + member + "' is not a text");
+  return value.get<std::string>();
+}
+
 Standing standingOf(server::Node& node, storage::Store& store) {
   if (node.isHeadquarters()) return {true, 0};
   return {false, sync::readLeafState(store).acknowledgedSeq};
@@ -106,7 +113,7 @@ class SaveRequest {
     draft.record = records_.at(name);
     draft.isNew = name.starts_with(kNewPrefix);
     if (edit.contains("seen") && !edit["seen"].is_null()) {
-      draft.tag = edit["seen"].get<std::string>();
+      draft.tag = textOf(edit, "seen");
     }
     if (draft.isNew) {
       draftNew(edit, fields, draft);
@@ -121,15 +128,16 @@ class SaveRequest {
 
   void draftNew(const Json& edit, const Json& fields, sync::DraftEdit& draft) const {
     if (!edit.contains("kind")) throw malformed("a new record does not say its kind");
-    draft.kind = edit["kind"].get<std::string>();
+    draft.kind = textOf(edit, "kind");
     const Kind& kind = programmes_.kind(draft.kind);
     programmes_.checkNewRecord(draft.kind, fields);
     if (kind.isRoot) return;
     if (!edit.contains("root")) {
       throw malformed("a record of the kind " + draft.kind + " does not say what it belongs to");
     }
-    draft.root = recordNamed(edit["root"].get<std::string>());
-    const bool isNewRoot = edit["root"].get<std::string>().starts_with(kNewPrefix);
+    const std::string root = textOf(edit, "root");
+    draft.root = recordNamed(root);
+    const bool isNewRoot = root.starts_with(kNewPrefix);
     if (!isNewRoot && !work_.store().root(draft.root->bytes())) throw notFound();
   }
 

@@ -48,6 +48,7 @@ constexpr std::array kStatusRules = {
     StatusRule{"access.unauthenticated", 401},
     StatusRule{"access.too-soon", 429},
     StatusRule{"access.*", 403},
+    StatusRule{"certificate.request-malformed", 400},
     StatusRule{"enrolment.request-malformed", 400},
     StatusRule{"enrolment.*", 403},
     StatusRule{"sync.unknown-leaf", 403},

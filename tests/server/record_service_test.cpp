@@ -146,6 +146,14 @@ TEST(RecordService, RefusesWhatItCanNotTakeAndSavesNothingOfIt) {
     EXPECT_EQ(codeOf([&] { office.save({good, edit}); }), code) << bad;
   }
   EXPECT_EQ(codeOf([&] { office.save({good, good}); }), "case.request-malformed");
+  for (const char* member : {"seen", "kind", "root"}) {
+    Json edit = {{"record", member == std::string("seen") ? id : "new:1"},
+                 {"kind", "note"},
+                 {"fields", {{"subject", "A"}, {"text", "B"}}},
+                 {"root", id}};
+    edit[member] = 5;
+    EXPECT_EQ(codeOf([&] { office.save({edit}); }), "case.request-malformed") << member;
+  }
   EXPECT_EQ(showRecord(*office.node, id)["fields"]["family_name"], "Otieno");
 }
 
