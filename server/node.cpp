@@ -108,6 +108,7 @@ Node::Node(std::filesystem::path directory, std::string_view passphrase,
            const std::filesystem::path& programmes)
     : directory_(std::move(directory)),
       config_(readConfig(directory_)),
+      isHeadquarters_(config_.role == Role::kHeadquarters),
       programmes_(cases::loadPacks(programmes)) {
   lock_ = lockDirectory(directory_);
   if (lock_ < 0) {
@@ -170,8 +171,14 @@ void Node::openReplica() {
   replica_ = std::make_unique<sync::Replica>(*writer, clock_, random_, std::move(settings));
 }
 
+NodeConfig Node::config() const {
+  const std::lock_guard<std::mutex> guard(configMutex_);
+  return config_;
+}
+
 void Node::changeConfig(const NodeConfig& config) {
   writeConfig(directory_, config);
+  const std::lock_guard<std::mutex> guard(configMutex_);
   config_ = config;
 }
 

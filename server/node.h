@@ -69,9 +69,10 @@ class Node {
   static void writeConfig(const std::filesystem::path& directory, const NodeConfig& config);
 
   const std::filesystem::path& directory() const { return directory_; }
-  const NodeConfig& config() const { return config_; }
+  // A copy: another thread may be changing it (an office enrolled while its server runs).
+  NodeConfig config() const;
   void changeConfig(const NodeConfig& config);  // and writes it
-  bool isHeadquarters() const { return config_.role == Role::kHeadquarters; }
+  bool isHeadquarters() const { return isHeadquarters_; }
 
   storage::Connections& connections() { return *connections_; }
   sync::Replica& replica() { return *replica_; }
@@ -122,7 +123,9 @@ class Node {
 
   std::filesystem::path directory_;
   int lock_ = -1;
+  mutable std::mutex configMutex_;
   NodeConfig config_;
+  const bool isHeadquarters_;
   sync::SystemClock clock_;
   crypto::SystemRandom random_;
   cases::Programmes programmes_;

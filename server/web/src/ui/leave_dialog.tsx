@@ -9,10 +9,21 @@ export function LeaveDialog() {
   const pending = useObserved(router.pending);
   const count = Object.keys(useObserved(drafts.draft)?.fields ?? {}).length;
   const dialog = useRef<HTMLDialogElement>(null);
+  const asked = useRef<() => void>();
   useEffect(() => {
-    if (pending !== undefined) dialog.current?.showModal();
-    else dialog.current?.close();
+    if (pending === undefined) {
+      dialog.current?.close();
+      return;
+    }
+    asked.current = pending;
+    if (dialog.current?.open === false) dialog.current.showModal();
   }, [pending]);
+  // A dialog tells late that it was closed: by then the next question may be up, or about to be.
+  const closed = () => {
+    if (dialog.current?.open !== true && router.pending.get() === asked.current) {
+      router.pending.set(undefined);
+    }
+  };
   const leave = () => {
     router.pending.set(undefined);
     drafts.discard();
@@ -22,7 +33,7 @@ export function LeaveDialog() {
     <dialog
       ref={dialog}
       aria-labelledby="leave-title"
-      onClose={() => router.pending.set(undefined)}
+      onClose={closed}
     >
       <h2 id="leave-title">{translator.text('leave.title')}</h2>
       <p>{translator.text('leave.text', { count })}</p>
