@@ -14,7 +14,7 @@ import unittest
 
 def files(root):
     """Paths, relative to root, of all files that are tracked or about to be (not ignored)."""
-    if os.path.isdir(os.path.join(root, ".git")):
+    if os.path.exists(os.path.join(root, ".git")):  # a file in a linked work tree
         listed = subprocess.run(
             ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             check=True, capture_output=True, text=True).stdout.split("\0")
