@@ -11,18 +11,21 @@ namespace {
 
 enum class Direction { kOpen = 0, kSeal = 1 };
 
-const EVP_CIPHER* aes256Gcm() {
-  static const CipherHandle algorithm(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr));
-  requireOpenSsl(algorithm != nullptr, "find AES-256-GCM");
+const EVP_CIPHER* algorithmOf(AeadCipher cipher) {
+  static const CipherHandle aes(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr));
+  static const CipherHandle chaCha(EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr));
+  const CipherHandle& algorithm = cipher == AeadCipher::kAes256Gcm ? aes : chaCha;
+  requireOpenSsl(algorithm != nullptr, "find AES-256-GCM or ChaCha20-Poly1305");
   return algorithm.get();
 }
 
-CipherContext begin(Direction direction, std::string_view key, std::string_view nonce) {
+CipherContext begin(AeadCipher cipher, Direction direction, std::string_view key,
+                    std::string_view nonce) {
   CipherContext context(EVP_CIPHER_CTX_new());
   requireOpenSsl(
       context != nullptr &&
-          EVP_CipherInit_ex2(context.get(), aes256Gcm(), octets(key.data()), octets(nonce.data()),
-                             static_cast<int>(direction), nullptr) == 1,
+          EVP_CipherInit_ex2(context.get(), algorithmOf(cipher), octets(key.data()),
+                             octets(nonce.data()), static_cast<int>(direction), nullptr) == 1,
       "start the cipher");
   return context;
 }
@@ -42,14 +45,15 @@ void pass(EVP_CIPHER_CTX* context, char* out, std::string_view in) {
 
 // Appends ciphertext and tag to what `prefix` already holds.
 std::string sealBehind(std::string prefix, std::string_view key, std::string_view nonce,
-                       std::string_view associatedData, std::string_view plaintext) {
+                       std::string_view associatedData, std::string_view plaintext,
+                       AeadCipher cipher) {
   if (key.size() != kAeadKeySize || nonce.size() != kAeadNonceSize) {
     throw Failure("aead.malformed-key",
                   "Sealing needs a key of 32 bytes and a nonce of 12 bytes. Nothing was sealed.");
   }
   const std::size_t start = prefix.size();
   prefix.resize(start + plaintext.size() + kAeadTagSize);
-  const CipherContext context = begin(Direction::kSeal, key, nonce);
+  const CipherContext context = begin(cipher, Direction::kSeal, key, nonce);
   pass(context.get(), nullptr, associatedData);
   pass(context.get(), prefix.data() + start, plaintext);
   char* const tag = prefix.data() + start + plaintext.size();
@@ -64,12 +68,13 @@ std::string sealBehind(std::string prefix, std::string_view key, std::string_vie
 }  // namespace
 
 std::string aeadSeal(std::string_view key, std::string_view nonce, std::string_view associatedData,
-                     std::string_view plaintext) {
-  return sealBehind({}, key, nonce, associatedData, plaintext);
+                     std::string_view plaintext, AeadCipher cipher) {
+  return sealBehind({}, key, nonce, associatedData, plaintext, cipher);
 }
 
 std::optional<std::string> aeadOpen(std::string_view key, std::string_view nonce,
-                                    std::string_view associatedData, std::string_view sealed) {
+                                    std::string_view associatedData, std::string_view sealed,
+                                    AeadCipher cipher) {
   if (key.size() != kAeadKeySize || nonce.size() != kAeadNonceSize ||
       sealed.size() < kAeadTagSize) {
     return std::nullopt;
@@ -77,7 +82,7 @@ std::optional<std::string> aeadOpen(std::string_view key, std::string_view nonce
   const std::string_view ciphertext = sealed.substr(0, sealed.size() - kAeadTagSize);
   std::string tag(sealed.substr(ciphertext.size()));
   std::string plaintext(ciphertext.size(), '\0');
-  const CipherContext context = begin(Direction::kOpen, key, nonce);
+  const CipherContext context = begin(cipher, Direction::kOpen, key, nonce);
   pass(context.get(), nullptr, associatedData);
   pass(context.get(), plaintext.data(), ciphertext);
   requireOpenSsl(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG,
@@ -99,7 +104,7 @@ std::string sealWithRandomNonce(Random& random, std::string_view key,
   std::string nonce = random.bytes(kAeadNonceSize);
   const std::string copy = nonce;
   nonce.reserve(kAeadNonceSize + plaintext.size() + kAeadTagSize);
-  return sealBehind(std::move(nonce), key, copy, associatedData, plaintext);
+  return sealBehind(std::move(nonce), key, copy, associatedData, plaintext, AeadCipher::kAes256Gcm);
 }
 
 std::optional<std::string> openWithLeadingNonce(std::string_view key,

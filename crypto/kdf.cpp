@@ -20,10 +20,8 @@ OSSL_PARAM octetParameter(const char* name, std::string_view bytes) {
   return OSSL_PARAM_construct_octet_string(name, const_cast<char*>(bytes.data()), bytes.size());
 }
 
-}  // namespace
-
-Secret hkdfSha256(std::string_view inputKey, std::string_view salt, std::string_view info,
-                  std::size_t size) {
+Secret derive(int mode, std::string_view inputKey, std::string_view salt, std::string_view info,
+              std::size_t size) {
   constexpr std::size_t kMost = 255 * kSha256Size;
   if (inputKey.empty() || size == 0 || size > kMost) {
     throw Failure("kdf.malformed",
@@ -32,9 +30,10 @@ Secret hkdfSha256(std::string_view inputKey, std::string_view salt, std::string_
   const KdfContext context(EVP_KDF_CTX_new(hkdfAlgorithm()));
   requireOpenSsl(context != nullptr, "start a key derivation");
   char digestName[] = "SHA256";
-  OSSL_PARAM parameters[5];
+  OSSL_PARAM parameters[6];
   OSSL_PARAM* next = parameters;
   *next++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digestName, 0);
+  *next++ = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
   *next++ = octetParameter(OSSL_KDF_PARAM_KEY, inputKey);
   // Left out when empty, which by RFC 5869 is the same as 32 zeros and as no info.
   if (!salt.empty()) {
@@ -48,6 +47,21 @@ Secret hkdfSha256(std::string_view inputKey, std::string_view salt, std::string_
   requireOpenSsl(EVP_KDF_derive(context.get(), octets(result.data()), size, parameters) == 1,
                  "derive a key");
   return result;
+}
+
+}  // namespace
+
+Secret hkdfSha256(std::string_view inputKey, std::string_view salt, std::string_view info,
+                  std::size_t size) {
+  return derive(EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, inputKey, salt, info, size);
+}
+
+Secret hkdfExtractSha256(std::string_view salt, std::string_view inputKey) {
+  return derive(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, inputKey, salt, {}, kSha256Size);
+}
+
+Secret hkdfExpandSha256(std::string_view pseudoRandomKey, std::string_view info, std::size_t size) {
+  return derive(EVP_KDF_HKDF_MODE_EXPAND_ONLY, pseudoRandomKey, {}, info, size);
 }
 
 }  // namespace waystation::crypto

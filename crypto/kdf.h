@@ -11,4 +11,8 @@ namespace waystation::crypto {
 Secret hkdfSha256(std::string_view inputKey, std::string_view salt, std::string_view info,
                   std::size_t size);
 
+// Its two halves apart, as HPKE wants them: the 32-byte pseudo-random key, and what is made of it.
+Secret hkdfExtractSha256(std::string_view salt, std::string_view inputKey);
+Secret hkdfExpandSha256(std::string_view pseudoRandomKey, std::string_view info, std::size_t size);
+
 }  // namespace waystation::crypto

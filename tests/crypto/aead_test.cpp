@@ -101,6 +101,23 @@ TEST(Aead, RefusesKeysAndNoncesOfOtherSizes) {
   EXPECT_FALSE(aeadOpen(key, nonce.substr(1), "", sealed).has_value());
 }
 
+// RFC 8439, section 2.8.2.
+TEST(Aead, SealsAndOpensThePublishedVectorOfChaCha20Poly1305) {
+  const std::string key =
+      fromHex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
+  const std::string nonce = fromHex("070000004041424344454647");
+  const std::string associatedData = fromHex("50515253c0c1c2c3c4c5c6c7");
+  const std::string plaintext =
+      "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, "
+      "sunscreen would be it.";
+  const std::string sealed =
+      aeadSeal(key, nonce, associatedData, plaintext, AeadCipher::kChaCha20Poly1305);
+  EXPECT_EQ(toHex(sealed).substr(0, 32), "d31a8d34648e60db7b86afbc53ef7ec2");
+  EXPECT_EQ(toHex(sealed.substr(sealed.size() - 16)), "1ae10b594f09e26a7e902ecbd0600691");
+  EXPECT_EQ(aeadOpen(key, nonce, associatedData, sealed, AeadCipher::kChaCha20Poly1305), plaintext);
+  EXPECT_FALSE(aeadOpen(key, nonce, associatedData, sealed).has_value());
+}
+
 TEST(SealWithRandomNonce, OpensAgainAndNeverSealsAlike) {
   SystemRandom random;
   const std::string key = random.bytes(kAeadKeySize);
