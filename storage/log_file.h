@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "storage/main_file.h"
 #include "storage/open_file.h"
@@ -48,10 +49,11 @@ class LogFile final : public OpenFile {
   // A commit whose header SQLite has yet to write for good. -1: none.
   std::int64_t unfinishedCommit_ = -1;
 
-  std::array<char, kFrameSize> frame_;
+  // Not arrays: the two are swapped for every page that is read.
+  std::vector<char> frame_ = std::vector<char>(kFrameSize);
   // What a checkpoint may copy.
   std::uint32_t lastPage_ = 0;
-  std::array<char, kFrameSize> lastFrame_;
+  std::vector<char> lastFrame_ = std::vector<char>(kFrameSize);
   std::array<char, kPageSize> lastPlain_;
 };
 

@@ -20,7 +20,8 @@ namespace {
 
 constexpr int kQuickPart = 40;
 constexpr const char* kUsage =
-    "usage: store_bench [--quick] [--json] [--pairs N] [--only WORKLOAD] [--directory DIR]\n";
+    "usage: store_bench [--quick | --part N] [--json] [--pairs N] [--only WORKLOAD] [--directory "
+    "DIR]\n";
 
 enum class Side { kOurs, kPlain };
 
@@ -28,7 +29,7 @@ struct Settings {
   std::filesystem::path parent = std::filesystem::temp_directory_path();
   int pairs = 5;
   bool json = false;
-  bool quick = false;
+  int part = 1;  // amounts are divided by it
   std::string only;
 };
 
@@ -145,11 +146,9 @@ void print(const Workload& workload, const std::vector<Pair>& pairs, bool json) 
 
 void run(const Settings& settings) {
   Amounts amounts;
-  if (settings.quick) {
-    for (int* amount : {&amounts.rows, &amounts.commits, &amounts.durable, &amounts.reads,
-                        &amounts.coldReads, &amounts.searches}) {
-      *amount /= kQuickPart;
-    }
+  for (int* amount : {&amounts.rows, &amounts.commits, &amounts.durable, &amounts.reads,
+                      &amounts.coldReads, &amounts.searches}) {
+    *amount = std::max(1, *amount / settings.part);
   }
   const WorkDirectory directory(settings.parent);
   if (!settings.json) {
@@ -173,8 +172,10 @@ std::optional<Settings> parse(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     const bool hasValue = i + 1 < words.size();
     if (words[i] == "--quick") {
-      settings.quick = true;
+      settings.part = kQuickPart;
       settings.pairs = 1;
+    } else if (words[i] == "--part" && hasValue) {
+      settings.part = std::max(1, std::atoi(words[++i].c_str()));
     } else if (words[i] == "--json") {
       settings.json = true;
     } else if (words[i] == "--pairs" && hasValue) {
