@@ -1,4 +1,4 @@
-// Bytes, exchanges and round trips of the workloads W1 to W7 (docs/measures.md), between a
+// Bytes, exchanges and round trips of the workloads W1 to W7, between a
 // real headquarters and a real office over TLS on loopback. Application bytes are the bodies of the
 // exchanges; TCP bytes are the whole payload with TLS and HTTP, as a relay in between counts them.
 //
