@@ -11,6 +11,7 @@ class ManualClock final : public sync::Clock {
  public:
   explicit ManualClock(std::int64_t milliseconds = 1'700'000'000'000) : now_(milliseconds) {}
   std::int64_t nowMs() const override { return now_; }
+  void set(std::int64_t milliseconds) { now_ = milliseconds; }
   void advance(std::int64_t milliseconds) { now_ += milliseconds; }
 
  private:

@@ -12,6 +12,9 @@ class SeededRandom final : public crypto::Random {
  public:
   explicit SeededRandom(std::uint64_t seed) : state_(seed) {}
 
+  // Begins another row of numbers.
+  void reseed(std::uint64_t seed) { state_ = seed; }
+
   std::uint64_t draw() {
     std::uint64_t z = (state_ += 0x9E3779B97F4A7C15ULL);
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;

@@ -1,0 +1,218 @@
+#include "tests/simulator/author.h"
+
+namespace waystation::simulator {
+namespace {
+
+constexpr std::int64_t kEventsOfAnOfficeDay = 6;
+constexpr std::int64_t kEventsOfAPhoneDay = 2;
+constexpr std::int64_t kTenYearsMs = 3650 * kDayMs;
+
+}  // namespace
+
+Author::Author(const Settings& settings)
+    : settings_(settings), random_(settings.seed * 0x9E3779B97F4A7C15ULL + 7) {
+  length_ = settings.days *
+            (settings.offices * kEventsOfAnOfficeDay + settings.phones * kEventsOfAPhoneDay);
+  const auto sometimes = [&](int most) {
+    return static_cast<int>(chance(60) ? draw(most + 1) : 0);
+  };
+  const auto add = [&](int weight, Maker maker) {
+    if (weight > 0) makers_.emplace_back(weight, maker);
+    weights_ += weight;
+  };
+  add(12, &Author::creation);
+  add(12, &Author::reading);
+  add(40, &Author::saving);
+  add(30, &Author::exchanging);
+  add(sometimes(8), &Author::handingOver);
+  add(sometimes(10), &Author::sending);
+  add(12, &Author::arriving);
+  add(sometimes(5), &Author::restarting);
+  if (const int restores = sometimes(3); restores > 0) {
+    add(3, &Author::copying);
+    add(restores, &Author::restoring);
+  }
+  add(sometimes(3), &Author::jumping);
+  cuts_ = sometimes(50);
+  crashes_ = sometimes(15);
+  repeats_ = sometimes(20);
+  strangers_ = sometimes(20);
+  smallFrames_ = sometimes(50);
+}
+
+std::int64_t Author::draw(std::int64_t below) {
+  return below <= 0 ? 0 : static_cast<std::int64_t>(random_.draw() % std::uint64_t(below));
+}
+
+std::int64_t Author::anybody(World& world) {
+  return chance(15) ? 0 : 1 + draw(world.boxes() - 1);
+}
+
+// Some record that the box holds; mostly a young one, so that people meet. 0: none was found.
+std::int64_t Author::someRecord(World& world, std::int64_t box, bool rootsOnly) {
+  const std::vector<std::int64_t>& all = world.records();
+  if (all.empty()) return 0;
+  const auto size = static_cast<std::int64_t>(all.size());
+  for (int i = 0; i < 4; ++i) {
+    const std::int64_t near = std::min(size, 2 + 2 * world.boxes());
+    const std::int64_t at = chance(70) ? size - 1 - draw(near) : draw(size);
+    const std::int64_t record = all[std::size_t(at)];
+    if (rootsOnly && world.rootOf(record) != record) continue;
+    if (world.holds(box, record)) return record;
+  }
+  return 0;
+}
+
+// After few steps or after many: both ends of a transaction are met.
+std::int64_t Author::crashPoint() {
+  return 1 + draw(std::int64_t{1} << draw(15));
+}
+
+Event Author::next(World& world) {
+  while (true) {
+    std::int64_t at = draw(weights_);
+    std::size_t chosen = 0;
+    while (at >= makers_[chosen].first) at -= makers_[chosen++].first;
+    std::optional<Event> event = (this->*makers_[chosen].second)(world);
+    if (!event) continue;
+    event->serial = ++serial_;
+    event->afterMs = draw(2 * settings_.days * kDayMs / std::max<std::int64_t>(length_, 1));
+    return *event;
+  }
+}
+
+std::optional<Event> Author::creation(World& world) {
+  Event event;
+  event.kind = EventKind::kCreate;
+  event.node = anybody(world);
+  event.fields = draw(16);
+  if (chance(30)) event.root = someRecord(world, event.node, false);
+  if (chance(30)) event.names = someRecord(world, event.node, false);
+  if (event.node == 0 && event.root == 0) {
+    event.office = anyOffice();
+    if (chance(50))
+      event.scope = chance(50) ? -1 : 2 * draw(1LL << std::min(settings_.offices, 50));
+  }
+  if (chance(crashes_)) event.crashAfter = crashPoint();
+  return event;
+}
+
+std::optional<Event> Author::reading(World& world) {
+  Event event;
+  event.kind = EventKind::kRead;
+  event.node = anybody(world);
+  event.record = someRecord(world, event.node, false);
+  if (event.record == 0) return std::nullopt;
+  return event;
+}
+
+std::optional<Event> Author::saving(World& world) {
+  Event event;
+  event.kind = EventKind::kSave;
+  event.node = anybody(world);
+  event.record = someRecord(world, event.node, false);
+  if (event.record == 0) return std::nullopt;
+  event.field = draw(std::int64_t(kFields.size()));
+  const std::deque<std::int64_t>& pages = world.pages(event.node, event.record);
+  if (pages.empty() && chance(70)) {  // opens it first
+    event.kind = EventKind::kRead;
+    return event;
+  }
+  if (!pages.empty() && !chance(10)) {
+    event.page = chance(60) ? pages.back() : pages[std::size_t(draw(std::int64_t(pages.size())))];
+  }
+  if (chance(15)) event.value = 1 + draw(2);
+  if (chance(15)) event.second = someRecord(world, event.node, false);
+  if (chance(crashes_)) event.crashAfter = crashPoint();
+  return event;
+}
+
+std::optional<Event> Author::handingOver(World& world) {
+  Event event;
+  event.kind = EventKind::kHandOver;
+  event.record = someRecord(world, 0, true);
+  if (event.record == 0) return std::nullopt;
+  event.office = anyOffice();
+  return event;
+}
+
+// What can go wrong with bytes on their way and with both ends.
+void Author::spoil(Event& event) {
+  if (chance(smallFrames_)) event.upBytes = 1 + draw(2000);
+  if (chance(smallFrames_)) event.downBytes = 1 + draw(2000);
+  const std::int64_t reach = chance(50) ? 200 : 3000;
+  if (chance(cuts_)) (chance(50) ? event.cutUp : event.cutDown) = draw(reach);
+  if (chance(cuts_ / 4)) event.cutDown = 0;
+  if (chance(repeats_)) event.repeat = 1;
+  if (chance(strangers_)) event.strange = 1;
+  if (chance(crashes_)) {
+    event.crashAfter = crashPoint();
+    event.crashAtHub = draw(2);
+  }
+}
+
+std::optional<Event> Author::exchanging(World& world) {
+  Event event;
+  event.kind = EventKind::kExchange;
+  event.node = 1 + draw(world.boxes() - 1);
+  spoil(event);
+  return event;
+}
+
+std::optional<Event> Author::sending(World& world) {
+  Event event;
+  event.kind = EventKind::kSend;
+  event.node = 1 + draw(world.boxes() - 1);
+  if (chance(smallFrames_)) event.upBytes = 1 + draw(2000);
+  return event;
+}
+
+std::optional<Event> Author::arriving(World& world) {
+  Event event;
+  event.node = 1 + draw(world.boxes() - 1);
+  event.page = world.underWay(event.node);
+  if (event.page == 0) return std::nullopt;
+  event.kind = EventKind::kArrive;
+  if (chance(20)) {
+    event.kind = EventKind::kPart;
+    event.cutUp = draw(1000);
+    return event;
+  }
+  spoil(event);
+  return event;
+}
+
+std::optional<Event> Author::restarting(World& world) {
+  Event event;
+  event.kind = EventKind::kRestart;
+  event.node = anybody(world);
+  return event;
+}
+
+std::optional<Event> Author::copying(World& world) {
+  Event event;
+  event.kind = EventKind::kCopy;
+  event.node = 1 + draw(world.boxes() - 1);
+  return event;
+}
+
+std::optional<Event> Author::restoring(World& world) {
+  Event event;
+  event.kind = EventKind::kRestore;
+  event.node = 1 + draw(world.boxes() - 1);
+  const std::vector<std::int64_t>& copies = world.copies(event.node);
+  if (copies.empty()) return std::nullopt;
+  event.page = copies[std::size_t(draw(std::int64_t(copies.size())))];
+  return event;
+}
+
+std::optional<Event> Author::jumping(World& world) {
+  Event event;
+  event.kind = EventKind::kClock;
+  event.node = anybody(world);
+  const std::int64_t far = chance(30) ? kTenYearsMs : kDayMs;
+  event.amount = draw(2 * far) - far;
+  return event;
+}
+
+}  // namespace waystation::simulator

@@ -1,0 +1,164 @@
+// simulate --seed S [--seeds N] --offices K --phones P --days D [--hostile H] [--json]
+//          [--story FILE]
+// One line per seed, at the end the count of each kind of fault; exit 1 on any violation. A seed
+// that fails prints the shortest story found that still does; `--story` tells such a one again.
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <stdexcept>
+
+#include "tests/simulator/story.h"
+
+namespace {
+
+using waystation::simulator::Event;
+using waystation::simulator::Outcome;
+using waystation::simulator::Settings;
+
+constexpr int kShrinkingTries = 3000;
+
+struct Arguments {
+  Settings settings;
+  std::uint64_t seeds = 1;
+  bool json = false;
+  bool quiet = false;
+  std::string story;
+};
+
+Arguments parsed(int count, char** words) {
+  Arguments arguments;
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    if (word == "--json") {
+      arguments.json = true;
+      continue;
+    }
+    if (word == "--quiet") {
+      arguments.quiet = true;
+      continue;
+    }
+    if (i + 1 == count) throw std::invalid_argument(word);
+    const std::string value = words[++i];
+    if (word == "--story") {
+      arguments.story = value;
+    } else if (word == "--seed") {
+      arguments.settings.seed = std::stoull(value);
+    } else if (word == "--seeds") {
+      arguments.seeds = std::stoull(value);
+    } else if (word == "--offices") {
+      arguments.settings.offices = std::stoi(value);
+    } else if (word == "--phones") {
+      arguments.settings.phones = std::stoi(value);
+    } else if (word == "--days") {
+      arguments.settings.days = std::stoi(value);
+    } else if (word == "--hostile") {
+      arguments.settings.hostile = std::stoi(value);
+    } else {
+      throw std::invalid_argument(word);
+    }
+  }
+  return arguments;
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out + '"';
+}
+
+void printJson(std::uint64_t seed, const Outcome& outcome) {
+  std::string line = "{\"seed\":" + std::to_string(seed) +
+                     ",\"events\":" + std::to_string(outcome.story.size()) + ",\"faults\":{";
+  bool first = true;
+  for (const auto& [kind, count] : outcome.faults) {
+    line += (first ? "" : ",") + quoted(kind) + ":" + std::to_string(count);
+    first = false;
+  }
+  line += "},\"changes\":" + std::to_string(outcome.changes) + ",\"violations\":[";
+  for (std::size_t i = 0; i < outcome.violations.size(); ++i) {
+    const auto& [rule, text] = outcome.violations[i];
+    line += (i == 0 ? "" : ",") + quoted(rule + ": " + text);
+  }
+  std::cout << line << "],\"trace\":" << quoted(outcome.trace) << "}\n";
+}
+
+void printWords(std::uint64_t seed, const Outcome& outcome) {
+  std::cout << "seed " << seed << ": " << outcome.story.size() << " events, " << outcome.changes
+            << " changes, " << outcome.violations.size() << " violations, trace " << outcome.trace
+            << "\n";
+  for (const auto& [rule, text] : outcome.violations) {
+    std::cout << "  " << rule << ": " << text << "\n";
+  }
+}
+
+std::vector<Event> storyIn(const std::string& file) {
+  std::ifstream in(file);
+  if (!in) throw std::invalid_argument(file);
+  std::vector<Event> story;
+  for (std::string line; std::getline(in, line);) {
+    if (const auto event = waystation::simulator::parsedEvent(line)) story.push_back(*event);
+  }
+  return story;
+}
+
+void printShortest(const Settings& settings, const Outcome& outcome) {
+  const std::string rule = outcome.violations.front().rule;
+  const auto story =
+      waystation::simulator::shortest(settings, outcome.story, rule, kShrinkingTries);
+  const Outcome again = waystation::simulator::retold(settings, story);
+  std::cerr << "seed " << settings.seed << ", the shortest story that still breaks \"" << rule
+            << "\":\n";
+  for (const Event& event : story) std::cerr << "  " << printed(event) << "\n";
+  for (const auto& [broken, text] : again.violations) {
+    std::cerr << "  " << broken << ": " << text << "\n";
+  }
+}
+
+int run(const Arguments& arguments) {
+  Settings settings = arguments.settings;
+  const auto began = std::chrono::steady_clock::now();
+  std::map<std::string, std::int64_t> faults;
+  std::uint64_t failed = 0;
+  for (std::uint64_t i = 0; i < arguments.seeds; ++i, ++settings.seed) {
+    const Outcome outcome = arguments.story.empty()
+                                ? waystation::simulator::lived(settings)
+                                : waystation::simulator::retold(settings, storyIn(arguments.story));
+    for (const auto& [kind, count] : outcome.faults) faults[kind] += count;
+    if (arguments.json) {
+      printJson(settings.seed, outcome);
+    } else if (!arguments.quiet || !outcome.violations.empty()) {
+      printWords(settings.seed, outcome);
+    }
+    std::cout.flush();
+    if (outcome.violations.empty()) continue;
+    ++failed;
+    printShortest(settings, outcome);
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  std::fprintf(stderr, "%llu seeds, %llu with violations, %.1f s (%.3f s a seed)\n",
+               static_cast<unsigned long long>(arguments.seeds),
+               static_cast<unsigned long long>(failed), took.count(),
+               took.count() / static_cast<double>(arguments.seeds));
+  for (const auto& [kind, count] : faults) {
+    std::fprintf(stderr, "  %8lld %s\n", static_cast<long long>(count), kind.c_str());
+  }
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  try {
+    return run(parsed(count, words));
+  } catch (const std::invalid_argument& error) {
+    std::cerr << "simulate: can't use " << error.what()
+              << "\nusage: simulate --seed S [--seeds N] --offices K --phones P --days D "
+                 "[--hostile H] [--json] [--quiet] [--story FILE]\n";
+    return 2;
+  }
+}

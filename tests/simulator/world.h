@@ -1,0 +1,173 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "crypto/failure.h"
+#include "crypto/hash.h"
+#include "tests/simulator/crash.h"
+#include "tests/simulator/event.h"
+#include "tests/simulator/ledger.h"
+#include "tests/support/sync_nodes.h"
+
+namespace waystation::simulator {
+
+struct Settings {
+  std::uint64_t seed = 1;
+  int offices = 5;
+  int phones = 0;
+  int days = 10;
+  int hostile = 0;
+};
+
+inline constexpr std::array<const char*, 4> kFields = {"status", "need", "phone",
+                                                       "field_of_a_later_version"};
+inline constexpr std::int64_t kBeganMs = 1'700'000'000'000;
+inline constexpr std::int64_t kDayMs = 86'400'000;
+
+struct Violation {
+  std::string rule;  // which promise was broken; the same for all breaches of it
+  std::string text;
+};
+
+// Headquarters, offices and phones as they are in the program, without sockets and threads, with
+// people, clocks, disks and links that do what the events of a story say. Box 0 is headquarters.
+class World {
+ public:
+  explicit World(const Settings& settings);
+  ~World();
+
+  void apply(const Event& event);
+  // Makes the network perfect, lets everybody exchange until nothing moves, and checks all.
+  void heal();
+
+  const std::vector<Violation>& violations() const { return violations_; }
+  const std::map<std::string, std::int64_t>& faults() const { return faults_; }
+  std::int64_t changes() const { return static_cast<std::int64_t>(ledger_.saves().size()); }
+  std::string trace();  // of all bytes sent and of what all hold; ends the world
+
+  // What a story may speak of, for whoever makes one up.
+  const Settings& settings() const { return settings_; }
+  std::int64_t boxes() const { return static_cast<std::int64_t>(boxes_.size()); }
+  bool holds(std::int64_t box, std::int64_t record);
+  const std::vector<std::int64_t>& records() const { return labels_; }
+  std::int64_t rootOf(std::int64_t record) const { return facts_.at(record).root; }
+  const std::deque<std::int64_t>& pages(std::int64_t box, std::int64_t record);
+  const std::vector<std::int64_t>& copies(std::int64_t box) { return copiesOf_[box]; }
+  // The request of this box that is on its way; 0: none.
+  std::int64_t underWay(std::int64_t box) const;
+
+ private:
+  struct Box {
+    std::unique_ptr<testing::TestNode> node;
+    std::int64_t hub = -1;
+    std::int64_t offsetMs = 0;
+    bool wasRestored = false;
+  };
+  struct Page {
+    std::int64_t box = 0;
+    std::int64_t record = 0;
+    std::string tag;
+    std::map<std::string, Ledger::Saves> shown;
+  };
+  struct Copy {
+    std::int64_t box = 0;
+    std::string bytes;
+  };
+  // A request between a leaf and its hub.
+  struct Flight {
+    std::int64_t box = 0;
+    std::string request;
+    std::unique_ptr<sync::LeafExchange> leaf;  // none: the leaf gave it up
+    std::unique_ptr<sync::HubExchange> hub;    // once a part of it has arrived
+    std::size_t delivered = 0;
+  };
+  // What headquarters' people decided about a record's root, and where it was born.
+  struct Facts {
+    sync::RecordId id;
+    std::int64_t root = 0;
+    std::int64_t birthOffice = 0;
+    std::int64_t scope = 0;
+    std::map<std::int64_t, std::int64_t> custody;  // by save
+  };
+
+  // Deeds of people (world_people.cpp).
+  void create(const Event& event);
+  void read(const Event& event);
+  void save(const Event& event);
+  void handOver(const Event& event);
+  void write(const Event& event, const std::vector<sync::DraftEdit>& drafts,
+             const std::map<std::int64_t, Page>& pages);
+  std::optional<Page> pageOf(std::int64_t box, std::int64_t record);
+  std::optional<Page> pageFor(const Event& event);
+  bool attempt(const Event& event, const std::function<void()>& deed);
+  bool wasSaved(Box& box, std::int64_t serial);
+  void noteBirth(const Event& event, const sync::RecordId& id);
+
+  // Disks and processes (world_machines.cpp).
+  void restart(std::int64_t box);
+  void copy(const Event& event);
+  void restore(const Event& event);
+  void noteLosses(std::int64_t box, const std::map<std::int64_t, sync::Dot>& before);
+  std::map<std::int64_t, sync::Dot> savesIn(std::int64_t box);
+
+  // Links (world_network.cpp).
+  void exchange(const Event& event);
+  void send(const Event& event);
+  void part(const Event& event);
+  void arrive(const Event& event, std::int64_t flight);
+  void deliver(Flight& flight, const Event& event);
+  std::string answerOf(Flight& flight, const Event& event);
+  void noteOutcome(std::int64_t box, const sync::ExchangeOutcome& outcome);
+  // Runs one step of an exchange, with a crash where the event wants one. Answers whether it ended
+  // well.
+  bool step(const Event& event, std::int64_t leaf, const std::function<void()>& deed);
+
+  // After healing (world_checks.cpp).
+  bool healRound();
+  std::size_t exchangeUntilQuiet(std::int64_t box);
+  void checkValues();
+  void checkHistory();
+  void checkAgreement(std::int64_t box);
+  void checkScope(std::int64_t office);
+  void noteQuarantine();
+  bool isDirect(std::int64_t office, std::int64_t root, bool certainly) const;
+
+  void enter(Box& box, const Event& event);
+  void violated(const std::string& rule, const std::string& text);
+  void fault(const std::string& kind) { ++faults_[kind]; }
+  std::string nameOf(std::int64_t box) const;
+
+  Settings settings_;
+  std::vector<Box> boxes_;
+  std::int64_t nowMs_ = kBeganMs;
+  std::vector<std::int64_t> labels_;
+  std::unordered_map<std::int64_t, Facts> facts_;
+  std::unordered_map<sync::RecordId, std::int64_t> labelOf_;
+  std::map<std::int64_t, Page> pages_;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::deque<std::int64_t>> pagesAt_;
+  std::map<std::int64_t, Copy> copies_;
+  std::map<std::int64_t, std::vector<std::int64_t>> copiesOf_;
+  std::map<std::int64_t, Flight> flights_;
+  Ledger ledger_;
+  Grants grants_;
+  std::map<std::string, std::int64_t> faults_;
+  std::vector<Violation> violations_;
+  crypto::Sha256 trace_;
+};
+
+// The serial in an author's name, "p12@AAA"; 0 where there is none.
+std::int64_t serialOf(std::string_view author);
+
+}  // namespace waystation::simulator

@@ -1,0 +1,178 @@
+#include <algorithm>
+
+#include "tests/simulator/world.h"
+
+namespace waystation::simulator {
+namespace {
+
+constexpr int kMostHealingRounds = 8;
+constexpr std::size_t kMostExchangesAtOnce = 40;
+constexpr std::size_t kMostIdleBytes = 200;
+
+std::string listed(const Ledger::Saves& saves) {
+  std::string text;
+  for (const std::int64_t save : saves) text += (text.empty() ? "" : " ") + std::to_string(save);
+  return text.empty() ? "nothing" : text;
+}
+
+}  // namespace
+
+// Exchanges until the box and its hub have nothing more to say; answers how many it took.
+std::size_t World::exchangeUntilQuiet(std::int64_t number) {
+  Box& box = boxes_[std::size_t(number)];
+  Box& hub = boxes_[std::size_t(box.hub)];
+  Event event;
+  event.node = number;
+  for (std::size_t i = 1; i <= kMostExchangesAtOnce; ++i) {
+    bool more = false;
+    bool moved = false;
+    const bool well = step(event, number, [&] {
+      sync::LeafExchange up(box.node->replica(), box.node->connections(), box.node->key());
+      sync::HubExchange down(hub.node->replica(), hub.node->connections(), nameOf(number));
+      const std::string request = up.request();
+      down.receive(request);
+      const std::string answer = down.answer();
+      trace_.update(request).update(answer);
+      up.receive(answer);
+      const sync::ExchangeOutcome outcome = up.finish();
+      noteOutcome(number, outcome);
+      more = outcome.more;
+      moved = outcome.changesUp + outcome.changesDown + outcome.rootsEntered + outcome.rootsLeft;
+      if (more || moved || outcome.agreement != sync::Agreement::kAgree) return;
+      if (request.size() + answer.size() > kMostIdleBytes) {
+        violated("an idle exchange is dear", nameOf(number) + ": " +
+                                                 std::to_string(request.size()) + " and " +
+                                                 std::to_string(answer.size()) + " bytes");
+      }
+    });
+    if (!well) restart(number);
+    if (well && !more) return moved ? i : i - 1;
+  }
+  violated("an exchange never comes to an end", nameOf(number));
+  return kMostExchangesAtOnce;
+}
+
+bool World::healRound() {
+  bool moved = false;
+  for (std::int64_t box = boxes() - 1; box > 0; --box) {
+    moved = exchangeUntilQuiet(box) > 0 || moved;
+  }
+  return moved;
+}
+
+void World::heal() {
+  flights_.clear();
+  Event calm;
+  for (Box& box : boxes_) enter(box, calm);
+  int rounds = 0;
+  while (rounds < kMostHealingRounds && healRound()) ++rounds;
+  if (rounds == kMostHealingRounds) violated("all is never quiet", "after healing rounds");
+  noteQuarantine();
+  checkHistory();
+  checkValues();
+  for (std::int64_t box = 1; box < boxes(); ++box) checkAgreement(box);
+  for (std::int64_t office = 1; office <= settings_.offices; ++office) checkScope(office);
+}
+
+void World::noteQuarantine() {
+  bool restored = false;
+  for (const Box& box : boxes_) restored = restored || box.wasRestored;
+  for (Box& box : boxes_) {
+    for (const storage::QuarantineRow& row : box.node->quarantine()) {
+      const std::int64_t serial = serialOf(sync::decodeChange(row.body).author);
+      ledger_.keptAside(serial);
+      fault("(kept aside: " + row.reason + ")");
+      if (!restored) {
+        violated("an honest save is kept aside",
+                 row.leaf + ": save " + std::to_string(serial) + ": " + row.reason);
+      }
+    }
+  }
+}
+
+// Everything that a person was told is saved is in headquarters' history.
+void World::checkHistory() {
+  const std::map<std::int64_t, sync::Dot> there = savesIn(0);
+  for (const auto& [serial, save] : ledger_.saves()) {
+    if (ledger_.counts(serial) && !there.contains(serial)) {
+      violated("an acknowledged save is missing at headquarters",
+               "save " + std::to_string(serial) + " of " + nameOf(save.node));
+    }
+  }
+}
+
+// In each field stands what nobody replaced who had read it, and nothing else.
+void World::checkValues() {
+  std::int64_t open = 0;
+  std::optional<Page> page;
+  for (const auto& [record, field] : ledger_.fields()) {
+    if (record != open) page = pageOf(0, record);
+    open = record;
+    const Ledger::Saves expected = ledger_.expected(record, field);
+    Ledger::Saves shown;
+    if (page && page->shown.contains(field)) shown = page->shown.at(field);
+    if (shown == expected) continue;
+    const bool lost = !std::includes(shown.begin(), shown.end(), expected.begin(), expected.end());
+    violated(lost ? "a sibling is lost" : "a sibling is resurrected",
+             "record " + std::to_string(record) + ", " + field + ": should show " +
+                 listed(expected) + ", shows " + listed(shown));
+  }
+}
+
+void World::checkAgreement(std::int64_t number) {
+  std::map<std::string, std::string> states;
+  {
+    const storage::Connections::Lease reader =
+        boxes_[std::size_t(number)].node->connections().reader();
+    storage::Store(*reader).eachRecord(
+        [&](const storage::RecordRow& row) { states[row.id] = row.state; });
+  }
+  const std::int64_t hub = boxes_[std::size_t(number)].hub;
+  const storage::Connections::Lease reader = boxes_[std::size_t(hub)].node->connections().reader();
+  storage::Store store(*reader);
+  for (const auto& [id, state] : states) {
+    const std::optional<storage::RecordRow> row = store.record(id);
+    if (row && row->state == state) continue;
+    const auto label = labelOf_.find(sync::RecordId::fromBytes(id));
+    violated("two replicas disagree",
+             nameOf(number) + " and its hub about record " +
+                 std::to_string(label == labelOf_.end() ? 0 : label->second));
+  }
+}
+
+// Whether the root's own fields give it to the office: perhaps, or whatever happened.
+bool World::isDirect(std::int64_t office, std::int64_t root, bool certainly) const {
+  const Facts& facts = facts_.at(root);
+  if (facts.scope < 0 || (office < 60 && (facts.scope >> office & 1) != 0)) return true;
+  const Ledger::Saves deciding = ledger_.expected(root, "_custody");
+  if (deciding.empty()) return facts.custody.empty() && facts.birthOffice == office;
+  if (certainly && deciding.size() > 1) return false;
+  return std::any_of(deciding.begin(), deciding.end(), [&](std::int64_t save) {
+    const auto at = facts.custody.find(save);
+    return at != facts.custody.end() && at->second == office;
+  });
+}
+
+// After healing an office holds what it is to hold, and nothing else.
+void World::checkScope(std::int64_t office) {
+  std::set<std::int64_t> direct;
+  for (const auto& [label, facts] : facts_) {
+    if (facts.root != label || !ledger_.counts(label)) continue;
+    if (isDirect(office, label, false)) direct.insert(label);
+    if (isDirect(office, label, true) && !holds(office, label)) {
+      violated("an office lacks what is its own", nameOf(office) + ": " + std::to_string(label));
+    }
+  }
+  const std::set<std::int64_t> allowed = grants_.withNamed(direct);
+  const storage::Connections::Lease reader =
+      boxes_[std::size_t(office)].node->connections().reader();
+  storage::Statement roots = reader->statement("SELECT id FROM roots WHERE records > 0");
+  while (roots.step()) {
+    const auto label = labelOf_.find(sync::RecordId::fromBytes(roots.view(0)));
+    if (label != labelOf_.end() && allowed.contains(label->second)) continue;
+    violated("an office holds what it may not",
+             nameOf(office) + ": " + std::to_string(label == labelOf_.end() ? 0 : label->second));
+  }
+}
+
+}  // namespace waystation::simulator

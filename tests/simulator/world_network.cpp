@@ -1,0 +1,160 @@
+#include "sync/frame.h"
+#include "tests/simulator/world.h"
+
+namespace waystation::simulator {
+namespace {
+
+constexpr std::size_t kUsualBytes = 4 * 1024 * 1024;
+constexpr char kTypeOfALaterVersion = 77;
+
+std::size_t bytesWanted(std::int64_t asked) {
+  return asked == 0 ? kUsualBytes : static_cast<std::size_t>(asked);
+}
+
+std::string_view upTo(std::string_view bytes, std::int64_t cut) {
+  return cut < 0 ? bytes : bytes.substr(0, static_cast<std::size_t>(cut));
+}
+
+bool isCut(std::string_view bytes, std::int64_t cut) {
+  return cut >= 0 && static_cast<std::size_t>(cut) < bytes.size();
+}
+
+// The same frames as a later version might send them: unknown ones between, and bytes behind the
+// fields that this version knows.
+std::string strange(const std::string& message, sync::FrameType lengthened) {
+  sync::FrameReader reader;
+  reader.add(message);
+  std::string bytes;
+  while (const std::optional<sync::Frame> frame = reader.next()) {
+    const bool longer = frame->type == lengthened;
+    bytes += sync::encodeFrame(frame->type, longer ? frame->payload + "later" : frame->payload);
+    bytes += sync::encodeFrame(static_cast<sync::FrameType>(kTypeOfALaterVersion), "of later");
+  }
+  return bytes;
+}
+
+}  // namespace
+
+bool World::step(const Event& event, std::int64_t leaf, const std::function<void()>& deed) {
+  const std::int64_t hub = boxes_[std::size_t(leaf)].hub;
+  const std::int64_t victim = event.crashAtHub != 0 ? hub : leaf;
+  bool died = false;
+  bool ended = false;
+  try {
+    const Crash crash(*boxes_[std::size_t(victim)].node, event.crashAfter);
+    try {
+      deed();
+      ended = true;
+      died = crash.happened();
+    } catch (const Failure& failure) {
+      died = crash.happened();
+      if (!died) {
+        violated("an exchange fails", nameOf(leaf) + ": " + failure.code() + ": " + failure.what());
+      }
+    }
+  } catch (const std::exception& error) {
+    violated("an exchange ends in an error", nameOf(leaf) + ": " + error.what());
+  }
+  if (!died) return ended;
+  fault(victim == leaf ? "crash of a leaf in an exchange" : "crash of a hub in an exchange");
+  restart(victim);
+  return false;
+}
+
+void World::send(const Event& event) {
+  Box& box = boxes_[std::size_t(event.node)];
+  if (box.hub < 0) return;
+  for (auto& [serial, flight] : flights_) {
+    if (flight.box == event.node) flight.leaf.reset();
+  }
+  Flight flight;
+  flight.box = event.node;
+  flight.leaf = std::make_unique<sync::LeafExchange>(box.node->replica(), box.node->connections(),
+                                                     box.node->key(), bytesWanted(event.upBytes));
+  const bool sent = step(event, event.node, [&] { flight.request = flight.leaf->request(); });
+  if (!sent) return;
+  if (event.strange != 0) {
+    fault("later version");
+    flight.request = strange(flight.request, sync::FrameType::kHello);
+  }
+  trace_.update(flight.request);
+  flights_[event.serial] = std::move(flight);
+}
+
+void World::exchange(const Event& event) {
+  send(event);
+  arrive(event, event.serial);
+}
+
+// The hub begins to read a request of which the rest is still on its way.
+void World::part(const Event& event) {
+  const auto at = flights_.find(event.page);
+  if (at == flights_.end() || at->second.hub || at->second.box != event.node) return;
+  Flight& flight = at->second;
+  fault("request in parts");
+  flight.delivered = upTo(flight.request, event.cutUp).size();
+  const bool taken = step(event, flight.box, [&] {
+    Box& hub = boxes_[std::size_t(boxes_[std::size_t(flight.box)].hub)];
+    flight.hub = std::make_unique<sync::HubExchange>(hub.node->replica(), hub.node->connections(),
+                                                     nameOf(flight.box));
+    flight.hub->receive(std::string_view(flight.request).substr(0, flight.delivered));
+  });
+  if (!taken) flights_.erase(event.page);
+}
+
+void World::arrive(const Event& event, std::int64_t number) {
+  const auto at = flights_.find(number);
+  if (at == flights_.end() || at->second.box != event.node) return;
+  Flight flight = std::move(at->second);
+  flights_.erase(at);
+  if (!flight.leaf) fault("late request");
+  const bool again = event.repeat != 0;
+  Flight second;
+  if (again) second = {flight.box, flight.request, nullptr, nullptr, 0};
+  deliver(flight, event);
+  if (!again) return;
+  fault("repeated request");
+  deliver(second, Event{});
+}
+
+std::string World::answerOf(Flight& flight, const Event& event) {
+  Box& hub = boxes_[std::size_t(boxes_[std::size_t(flight.box)].hub)];
+  if (!flight.hub) {
+    flight.hub = std::make_unique<sync::HubExchange>(hub.node->replica(), hub.node->connections(),
+                                                     nameOf(flight.box));
+  }
+  const std::string_view rest = std::string_view(flight.request).substr(flight.delivered);
+  flight.hub->receive(upTo(rest, event.cutUp));
+  if (isCut(rest, event.cutUp)) {
+    fault("request cut");
+    return {};
+  }
+  std::string answer = flight.hub->answer(bytesWanted(event.downBytes));
+  if (event.strange != 0) answer = strange(answer, sync::FrameType::kWelcome);
+  return answer;
+}
+
+void World::deliver(Flight& flight, const Event& event) {
+  std::string answer;
+  const bool answered =
+      step(event, flight.box, [&] { answer = answerOf(flight, event); }) && !answer.empty();
+  flight.hub.reset();
+  if (!answered) return;
+  trace_.update(answer);
+  if (!flight.leaf) return;
+  if (event.cutDown == 0) fault("answer lost");
+  if (event.cutDown > 0 && isCut(answer, event.cutDown)) fault("answer cut");
+  step(event, flight.box, [&] {
+    flight.leaf->receive(upTo(answer, event.cutDown));
+    if (!isCut(answer, event.cutDown)) noteOutcome(flight.box, flight.leaf->finish());
+  });
+}
+
+void World::noteOutcome(std::int64_t box, const sync::ExchangeOutcome& outcome) {
+  if (outcome.rewound) fault("(rewound)");
+  if (outcome.agreement == sync::Agreement::kDiffer) {
+    violated("digests differ", nameOf(box) + " and its hub hold different records");
+  }
+}
+
+}  // namespace waystation::simulator
