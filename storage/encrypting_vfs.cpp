@@ -17,7 +17,6 @@ namespace waystation::storage {
 namespace {
 
 constexpr int kTestedSqlite = 3040001;
-constexpr const char* kName = "waystation";
 
 EncryptingVfs& ownerOf(sqlite3_vfs* vfs) {
   return *static_cast<EncryptingVfs*>(vfs->pAppData);
@@ -28,50 +27,75 @@ sqlite3_vfs& plainOf(sqlite3_vfs* vfs) {
 }
 
 // Journal and log belong to the database whose pager asks for them: `name` lies in its memory.
+// Null when another VFS lies above ours and the pager's file is that one's.
 MainFile* mainFileOf(const char* name) {
-  auto* file = reinterpret_cast<VfsFile*>(sqlite3_database_file_object(name));
-  return static_cast<MainFile*>(file->file);
+  sqlite3_file* file = sqlite3_database_file_object(name);
+  if (file == nullptr || file->pMethods != &openFileMethods()) return nullptr;
+  return static_cast<MainFile*>(reinterpret_cast<VfsFile*>(file)->file);
 }
 
-std::unique_ptr<OpenFile> openAs(int kind, EncryptingVfs& owner, const char* name, int flags,
-                                 int* outFlags, int& result) {
-  std::shared_ptr<StoreFile> store;
-  if (kind == SQLITE_OPEN_MAIN_DB) {
-    store = owner.find(name);
-    result = SQLITE_CANTOPEN;
-    if (!store) return nullptr;
-  }
+OpenMode modeOf(int flags) {
+  if ((flags & SQLITE_OPEN_CREATE) != 0) return OpenMode::kCreate;
+  return (flags & SQLITE_OPEN_READWRITE) != 0 ? OpenMode::kReadWrite : OpenMode::kReadOnly;
+}
+
+std::unique_ptr<OpenFile> openMain(EncryptingVfs& owner, const char* name, int flags, int* outFlags,
+                                   int& result) {
+  std::shared_ptr<StoreFile> store = owner.find(name, modeOf(flags));
+  result = SQLITE_CANTOPEN;
+  if (!store) return nullptr;
   auto plain = std::make_unique<PlainFile>(owner.plain(), name, flags, outFlags, result);
   if (result != SQLITE_OK) return nullptr;
-  if (kind == SQLITE_OPEN_MAIN_DB) {
-    return std::make_unique<MainFile>(std::move(plain), std::move(store));
+  return std::make_unique<MainFile>(std::move(plain), std::move(store));
+}
+
+// A list of file names, which belongs to transactions over several databases; or the journal of
+// another database, to see whether it belongs to such a list.
+std::unique_ptr<OpenFile> openPassed(sqlite3_vfs& vfs, const char* name, int flags, int* outFlags,
+                                     int& result) {
+  auto plain = std::make_unique<PlainFile>(vfs, name, flags, outFlags, result);
+  if (result != SQLITE_OK) return nullptr;
+  return std::make_unique<PassedFile>(std::move(plain));
+}
+
+std::unique_ptr<OpenFile> openAs(EncryptingVfs& owner, const char* name, int flags, int* outFlags,
+                                 int& result) {
+  if (name == nullptr || (flags & SQLITE_OPEN_DELETEONCLOSE) != 0) {
+    if (owner.memory() == nullptr) return nullptr;
+    return openPassed(*owner.memory(), nullptr, flags, outFlags, result);
   }
-  MainFile& main = *mainFileOf(name);
-  if (kind == SQLITE_OPEN_WAL) return std::make_unique<LogFile>(std::move(plain), main);
-  return std::make_unique<JournalFile>(std::move(plain), main.store());
+  if ((flags & SQLITE_OPEN_MAIN_DB) != 0) return openMain(owner, name, flags, outFlags, result);
+  if ((flags & SQLITE_OPEN_SUPER_JOURNAL) != 0) {
+    return openPassed(owner.plain(), name, flags, outFlags, result);
+  }
+  if ((flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) == 0) return nullptr;
+  MainFile* const main = mainFileOf(name);
+  if (main == nullptr) return nullptr;
+  auto plain = std::make_unique<PlainFile>(owner.plain(), name, flags, outFlags, result);
+  if (result != SQLITE_OK) return nullptr;
+  if ((flags & SQLITE_OPEN_WAL) != 0) return std::make_unique<LogFile>(std::move(plain), *main);
+  return std::make_unique<JournalFile>(std::move(plain), main->store());
+}
+
+int resultOf(const Failure& failure) {
+  if (failure.code() == "store.busy") return SQLITE_BUSY;
+  return failure.code() == "store.missing" ? SQLITE_CANTOPEN : SQLITE_NOTADB;
 }
 
 int openFile(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* outFlags) {
-  constexpr int kKinds = SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL |
-                         SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TRANSIENT_DB | SQLITE_OPEN_TEMP_JOURNAL |
-                         SQLITE_OPEN_SUBJOURNAL | SQLITE_OPEN_SUPER_JOURNAL;
   file->pMethods = nullptr;
-  const int kind = flags & kKinds;
-  // Temporary files would be plaintext, and super-journals serve attached databases only.
-  if (name == nullptr || (kind != SQLITE_OPEN_MAIN_DB && kind != SQLITE_OPEN_MAIN_JOURNAL &&
-                          kind != SQLITE_OPEN_WAL)) {
-    sqlite3_log(SQLITE_CANTOPEN, "refused to open a temporary file");
-    return SQLITE_CANTOPEN;
-  }
   try {
     int result = SQLITE_CANTOPEN;
-    std::unique_ptr<OpenFile> opened = openAs(kind, ownerOf(vfs), name, flags, outFlags, result);
+    std::unique_ptr<OpenFile> opened = openAs(ownerOf(vfs), name, flags, outFlags, result);
     if (!opened) return result;
     reinterpret_cast<VfsFile*>(file)->file = opened.release();
     file->pMethods = &openFileMethods();
     return SQLITE_OK;
   } catch (const std::bad_alloc&) {
     return SQLITE_NOMEM;
+  } catch (const Failure& failure) {
+    sqlite3_log(resultOf(failure), "%s", failure.what());
+    return resultOf(failure);
   } catch (const std::exception& error) {
     sqlite3_log(SQLITE_CANTOPEN, "%s", error.what());
     return SQLITE_CANTOPEN;
@@ -110,18 +134,39 @@ int currentTimeInt64(sqlite3_vfs* vfs, sqlite3_int64* milliseconds) {
   return plainOf(vfs).xCurrentTimeInt64(&plainOf(vfs), milliseconds);
 }
 
+void* openLibrary(sqlite3_vfs* vfs, const char* name) {
+  return plainOf(vfs).xDlOpen(&plainOf(vfs), name);
+}
+
+void libraryError(sqlite3_vfs* vfs, int size, char* out) {
+  plainOf(vfs).xDlError(&plainOf(vfs), size, out);
+}
+
+using Symbol = void (*)();
+
+Symbol librarySymbol(sqlite3_vfs* vfs, void* library, const char* name) {
+  return plainOf(vfs).xDlSym(&plainOf(vfs), library, name);
+}
+
+void closeLibrary(sqlite3_vfs* vfs, void* library) {
+  plainOf(vfs).xDlClose(&plainOf(vfs), library);
+}
+
 sqlite3_vfs tableFor(EncryptingVfs& owner, const sqlite3_vfs& plain) {
   sqlite3_vfs vfs{};
   vfs.iVersion = 2;
   vfs.szOsFile = sizeof(VfsFile);
   vfs.mxPathname = plain.mxPathname;
-  vfs.zName = kName;
+  vfs.zName = owner.name();
   vfs.pAppData = &owner;
   vfs.xOpen = openFile;
   vfs.xDelete = deleteFile;
   vfs.xAccess = accessFile;
   vfs.xFullPathname = fullPathname;
-  // No xDlOpen: no extensions.
+  vfs.xDlOpen = openLibrary;
+  vfs.xDlError = libraryError;
+  vfs.xDlSym = librarySymbol;
+  vfs.xDlClose = closeLibrary;
   vfs.xRandomness = randomness;
   vfs.xSleep = sleepFor;
   vfs.xCurrentTime = currentTime;
@@ -130,37 +175,52 @@ sqlite3_vfs tableFor(EncryptingVfs& owner, const sqlite3_vfs& plain) {
   return vfs;
 }
 
+void requireTestedSqlite() {
+  if (sqlite3_libversion_number() == kTestedSqlite) return;
+  throw Failure("store.untested-sqlite",
+                std::string("The store was tested with SQLite 3.40.1, and this machine has ") +
+                    sqlite3_libversion() + ". Install Debian 12's libsqlite3-0.");
+}
+
+sqlite3_vfs* defaultVfs() {
+  requireTestedSqlite();
+  if (sqlite3_initialize() != SQLITE_OK) {
+    throw Failure("store.sqlite", "SQLite can't start: is memory out?");
+  }
+  sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr);
+  if (vfs == nullptr) throw Failure("store.sqlite", "SQLite has lost its access to files.");
+  return vfs;
+}
+
 }  // namespace
 
 EncryptingVfs& EncryptingVfs::instance() {
   // Never deleted: connections may close while the process's other objects are being destroyed.
-  static EncryptingVfs* const only = new EncryptingVfs();
+  static EncryptingVfs* const only = [] {
+    auto* made = new EncryptingVfs(defaultVfs(), "waystation", {});
+    sqlite3_vfs_register(made->vfs_.get(), 1);
+    // By name, SQL could reach them ("file:x?vfs=unix") and write plaintext.
+    sqlite3_vfs_unregister(made->plain_);
+    for (const char* name : {"unix", "unix-none", "unix-dotfile", "unix-excl"}) {
+      if (sqlite3_vfs* vfs = sqlite3_vfs_find(name)) sqlite3_vfs_unregister(vfs);
+    }
+    return made;
+  }();
   return *only;
 }
 
-EncryptingVfs::EncryptingVfs() {
-  if (sqlite3_libversion_number() != kTestedSqlite) {
-    throw Failure("store.untested-sqlite",
-                  std::string("The store was tested with SQLite 3.40.1, and this machine has ") +
-                      sqlite3_libversion() + ". Install Debian 12's libsqlite3-0.");
-  }
-  if (sqlite3_initialize() != SQLITE_OK) {
-    throw Failure("store.sqlite", "SQLite can't start: is memory out?");
-  }
-  plain_ = sqlite3_vfs_find("unix");
-  if (plain_ == nullptr) {
-    throw Failure("store.sqlite", "SQLite has lost its access to files.");
-  }
-  vfs_ = std::make_unique<sqlite3_vfs>(tableFor(*this, *plain_));
-  sqlite3_vfs_register(vfs_.get(), 1);
-  // By name, SQL could reach them ("file:x?vfs=unix") and write plaintext.
-  for (const char* name : {"unix", "unix-none", "unix-dotfile", "unix-excl"}) {
-    if (sqlite3_vfs* vfs = sqlite3_vfs_find(name)) sqlite3_vfs_unregister(vfs);
-  }
+EncryptingVfs& EncryptingVfs::layOver(sqlite3_vfs& parent, const std::string& name, bool isDefault,
+                                      crypto::Secret key) {
+  requireTestedSqlite();
+  auto* made = new EncryptingVfs(&parent, name, std::move(key));
+  made->memory_ = sqlite3_vfs_find("memdb");
+  sqlite3_vfs_register(made->vfs_.get(), isDefault ? 1 : 0);
+  return *made;
 }
 
-const char* EncryptingVfs::name() const {
-  return kName;
+EncryptingVfs::EncryptingVfs(sqlite3_vfs* parent, std::string name, crypto::Secret keyForAll)
+    : plain_(parent), name_(std::move(name)), keyForAll_(std::move(keyForAll)) {
+  vfs_ = std::make_unique<sqlite3_vfs>(tableFor(*this, *plain_));
 }
 
 std::string EncryptingVfs::canonical(const std::filesystem::path& file) const {
@@ -191,13 +251,14 @@ std::shared_ptr<StoreFile> EncryptingVfs::acquire(const std::filesystem::path& f
     }
     return open;
   }
-  auto fresh = std::make_unique<StoreFile>(path, key, mode);
+  auto fresh = std::make_unique<StoreFile>(*plain_, path, key, mode);
   std::shared_ptr<StoreFile> shared(fresh.release(), [this](StoreFile* store) { release(store); });
   stores_[path] = shared;
   return shared;
 }
 
-std::shared_ptr<StoreFile> EncryptingVfs::find(const std::string& path) {
+std::shared_ptr<StoreFile> EncryptingVfs::find(const std::string& path, OpenMode mode) {
+  if (!keyForAll_.empty()) return acquire(path, keyForAll_, mode);
   const std::lock_guard lock(mutex_);
   const auto found = stores_.find(path);
   return found == stores_.end() ? nullptr : found->second.lock();

@@ -12,7 +12,10 @@ constexpr std::size_t kWordSize = 4;
 constexpr std::size_t kMagicSize = 8;
 constexpr auto kHeaderStep = static_cast<std::int64_t>(kJournalHeaderSize);
 constexpr auto kPageStep = static_cast<std::int64_t>(kPageSize);
-constexpr std::string_view kJournalMagic{"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", kMagicSize};
+// The page that SQLite never uses, at 1 GiB: as the number of a record it announces the name of a
+// super-journal. Behind the name: its length, its checksum, and the magic.
+constexpr std::uint32_t kNoPage = 0x40000000 / kPageSize + 1;
+constexpr std::int64_t kAfterName = 2 * kWordSize + kMagicSize;
 
 int endOfJournal(char* out, std::size_t size) {
   std::memset(out, 0, size);
@@ -29,6 +32,7 @@ JournalFile::JournalFile(std::unique_ptr<PlainFile> plain, std::shared_ptr<Store
 // SQLite reads a first byte, magics, words and pages; another size comes from a header that is not
 // ours, and would be taken as it stands.
 int JournalFile::read(char* out, std::size_t size, std::int64_t offset) {
+  if (isOfSuperJournal(offset, size)) return plain().read(out, size, offset);
   switch (size) {
     case 1:
       return plain().read(out, size, offset);
@@ -43,13 +47,23 @@ int JournalFile::read(char* out, std::size_t size, std::int64_t offset) {
   }
 }
 
+// The end of a journal that belongs to a transaction over several databases is in the clear: a
+// name.
+bool JournalFile::isOfSuperJournal(std::int64_t offset, std::size_t size) const {
+  return nameEnd_ >= 0 && offset + static_cast<std::int64_t>(size) == nameEnd_;
+}
+
 int JournalFile::readMagic(char* out, std::int64_t offset) {
+  std::int64_t end = 0;
+  if (const int result = plain().size(end); result != SQLITE_OK) return result;
+  if (offset + static_cast<std::int64_t>(kMagicSize) == end) {
+    nameEnd_ = end - kAfterName;
+    return plain().read(out, kMagicSize, offset);
+  }
   std::array<char, kJournalSealOffset + 16> header;
   const int result = plain().read(header.data(), header.size(), offset);
   if (result != SQLITE_OK) return endOfJournal(out, kMagicSize);
-  const std::string_view found(header.data() + kJournalSealOffset, 16);
-  const crypto::MacBlock seal = format_.journalHeaderSeal(offset, header.data());
-  if (offset % kHeaderStep != 0 || found != std::string_view(seal.data(), seal.size())) {
+  if (offset % kHeaderStep != 0 || !format_.isOurJournalHeader(offset, header.data())) {
     std::memset(out, 0, kMagicSize);
     return SQLITE_OK;
   }
@@ -82,6 +96,7 @@ int JournalFile::readPage(char* out, std::int64_t offset) {
 }
 
 int JournalFile::write(const char* bytes, std::size_t size, std::int64_t offset) {
+  if (std::exchange(nameOffset_, -1) == offset) return plain().write(bytes, size, offset);
   switch (size) {
     case kWordSize:
       return writeWord(bytes, offset);
@@ -89,6 +104,7 @@ int JournalFile::write(const char* bytes, std::size_t size, std::int64_t offset)
       return writePage(bytes, offset);
     case kJournalHeaderSize:
       return writeHeader(bytes, offset);
+    case kMagicSize:              // the end of a super-journal's name
     case 1:                       // ends an older header
     case kMagicSize + kWordSize:  // magic and the count of records
     case kJournalSealOffset:      // zeros over the first header: the journal is over
@@ -101,6 +117,8 @@ int JournalFile::write(const char* bytes, std::size_t size, std::int64_t offset)
 int JournalFile::writeWord(const char* bytes, std::int64_t offset) {
   std::array<char, kWordSize> word;
   std::memcpy(word.data(), bytes, kWordSize);
+  if (loadBigEndian32(bytes) == kNoPage)
+    nameOffset_ = offset + static_cast<std::int64_t>(kWordSize);
   if (pageOffset_ >= 0 && offset == pageOffset_ + kPageStep) {
     format_.maskJournalChecksum(sealed_.data(), word.data());
   }

@@ -20,6 +20,7 @@ class JournalFile final : public OpenFile {
   int write(const char* bytes, std::size_t size, std::int64_t offset) override;
 
  private:
+  bool isOfSuperJournal(std::int64_t offset, std::size_t size) const;
   int readMagic(char* out, std::int64_t offset);
   int readPage(char* out, std::int64_t offset);
   int readWord(char* out, std::int64_t offset);
@@ -32,6 +33,10 @@ class JournalFile final : public OpenFile {
   // The page read or written last, whose checksum follows it.
   std::int64_t pageOffset_ = -1;
   std::array<char, kPageSize> sealed_;
+  // Where the name of a super-journal is about to be written, and where the words after the one
+  // that was found begin. -1: nowhere.
+  std::int64_t nameOffset_ = -1;
+  std::int64_t nameEnd_ = -1;
 };
 
 }  // namespace waystation::storage

@@ -29,6 +29,7 @@ MainFile::MainFile(std::unique_ptr<PlainFile> plain, std::shared_ptr<StoreFile> 
 
 MainFile::~MainFile() {
   store_->walIndex().unmap(holder_);
+  store_->locks().unlock(lock_, SQLITE_LOCK_NONE);
   closePlain();  // before the store, and with it the lock against other processes, may go
 }
 
@@ -68,6 +69,11 @@ int MainFile::readPage(std::uint32_t number, char* out) {
 int MainFile::readFileHeader(char* out) {
   const int result = plain().read(sealed_.data(), kPageSize, 0);
   if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ) return result;
+  // Nothing there yet; SQLite must stay free to set it up (see reserveTail).
+  if (store_->size() == 0) {
+    std::memset(out, 0, kFileHeaderSize);
+    return SQLITE_IOERR_SHORT_READ;
+  }
   if (result == SQLITE_OK &&
       format_.openPage(PageDomain::kStore, 1, sealed_.data(), plain_.data())) {
     std::memcpy(out, plain_.data(), kFileHeaderSize);
@@ -129,6 +135,18 @@ int MainFile::control(int operation, void* argument) {
     case kDamagedPageControl:
       *static_cast<std::uint32_t*>(argument) = damagedPage_;
       return SQLITE_OK;
+    case SQLITE_FCNTL_PDB:
+      connection_ = *static_cast<sqlite3**>(argument);
+      return SQLITE_OK;
+    case SQLITE_FCNTL_PRAGMA: {
+      // There is one size of pages. Once there are any, SQLite says so itself.
+      char** const words = static_cast<char**>(argument);
+      const bool setsSize = words[2] != nullptr && sqlite3_stricmp(words[1], "page_size") == 0;
+      return setsSize && store_->size() == 0 ? SQLITE_OK : SQLITE_NOTFOUND;
+    }
+    case SQLITE_FCNTL_VFSNAME:
+      *static_cast<char**>(argument) = sqlite3_mprintf("waystation");
+      return SQLITE_OK;
     case SQLITE_FCNTL_MMAP_SIZE:
       *static_cast<sqlite3_int64*>(argument) = 0;
       return SQLITE_OK;
@@ -145,6 +163,40 @@ int MainFile::control(int operation, void* argument) {
     default:
       return SQLITE_NOTFOUND;
   }
+}
+
+int MainFile::lock(int level) {
+  if (!store_->locks().lock(lock_, level)) return SQLITE_BUSY;
+  if (level == SQLITE_LOCK_SHARED && store_->size() == 0) reserveTail();
+  return SQLITE_OK;
+}
+
+// A database that is being made, as main or by ATTACH or VACUUM INTO, learns before its first page
+// that a tail is reserved. A header read back from the empty file could say the same, but would
+// forbid VACUUM INTO to set the page's size, even to the same one.
+void MainFile::reserveTail() {
+  if (connection_ == nullptr) return;
+  const char* name = nullptr;
+  for (int i = 0; (name = sqlite3_db_name(connection_, i)) != nullptr; ++i) {
+    sqlite3_file* file = nullptr;
+    sqlite3_file_control(connection_, name, SQLITE_FCNTL_FILE_POINTER, &file);
+    if (file == nullptr || file->pMethods != &openFileMethods() ||
+        reinterpret_cast<VfsFile*>(file)->file != this) {
+      continue;
+    }
+    int reserved = static_cast<int>(kReservedSize);
+    sqlite3_file_control(connection_, name, SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+  }
+}
+
+int MainFile::unlock(int level) {
+  store_->locks().unlock(lock_, level);
+  return SQLITE_OK;
+}
+
+int MainFile::checkReservedLock(int& reserved) {
+  reserved = store_->locks().isReserved() ? 1 : 0;
+  return SQLITE_OK;
 }
 
 int MainFile::mapIndex(int region, int size, bool extend, volatile void** memory) {

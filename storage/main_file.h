@@ -25,6 +25,9 @@ class MainFile final : public OpenFile {
   int write(const char* bytes, std::size_t size, std::int64_t offset) override;
   int truncate(std::int64_t size) override;
   int control(int operation, void* argument) override;
+  int lock(int level) override;
+  int unlock(int level) override;
+  int checkReservedLock(int& reserved) override;
   int mapIndex(int region, int size, bool extend, volatile void** memory) override;
   int lockIndex(int first, int count, int flags) override;
   void indexBarrier() override;
@@ -39,6 +42,7 @@ class MainFile final : public OpenFile {
  private:
   int readPage(std::uint32_t number, char* out);
   int readFileHeader(char* out);
+  void reserveTail();
   int writeRaw(std::uint32_t number);
   // Sealed zero pages from the end of the file up to `size`.
   int fillTo(std::int64_t size);
@@ -46,7 +50,9 @@ class MainFile final : public OpenFile {
   std::shared_ptr<StoreFile> store_;
   PageFormat format_;
   WalIndex::Holder holder_;
+  ConnectionLocks::Holder lock_;
   LogFile* log_ = nullptr;
+  sqlite3* connection_ = nullptr;  // the one that opened this file
   std::uint32_t damagedPage_ = 0;
   std::array<char, kPageSize> sealed_;
   std::array<char, kPageSize> plain_;

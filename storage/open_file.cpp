@@ -1,5 +1,6 @@
 #include "storage/open_file.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -23,7 +24,18 @@ int PlainFile::read(void* out, std::size_t size, std::int64_t offset) const {
 }
 
 int PlainFile::write(const void* bytes, std::size_t size, std::int64_t offset) const {
-  return file_->pMethods->xWrite(file_, bytes, static_cast<int>(size), offset);
+  const int result = file_->pMethods->xWrite(file_, bytes, static_cast<int>(size), offset);
+  if (result == SQLITE_OK || result == SQLITE_FULL) return result;
+  int error = 0;
+  file_->pMethods->xFileControl(file_, SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error == EDQUOT || error == EFBIG ? SQLITE_FULL : result;
+}
+
+int PlainFile::size(std::int64_t& bytes) const {
+  sqlite3_int64 size = 0;
+  const int result = file_->pMethods->xFileSize(file_, &size);
+  bytes = size;
+  return result;
 }
 
 int OpenFile::truncate(std::int64_t size) {
@@ -40,10 +52,7 @@ int OpenFile::sync(int flags) {
 }
 
 int OpenFile::size(std::int64_t& size) {
-  sqlite3_int64 bytes = 0;
-  const int result = plain_->get()->pMethods->xFileSize(plain_->get(), &bytes);
-  size = bytes;
-  return result;
+  return plain_->size(size);
 }
 
 int OpenFile::control(int, void*) {
@@ -68,6 +77,14 @@ int OpenFile::mapIndex(int, int, bool, volatile void**) {
 
 int OpenFile::lockIndex(int, int, int) {
   return SQLITE_IOERR_SHMLOCK;
+}
+
+int PassedFile::read(char* out, std::size_t size, std::int64_t offset) {
+  return plain().read(out, size, offset);
+}
+
+int PassedFile::write(const char* bytes, std::size_t size, std::int64_t offset) {
+  return plain().write(bytes, size, offset);
 }
 
 namespace {

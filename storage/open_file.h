@@ -20,7 +20,10 @@ class PlainFile {
 
   sqlite3_file* get() const { return file_; }
   int read(void* out, std::size_t size, std::int64_t offset) const;
+  // SQLITE_FULL also where the disk has room but this user's share of it, or the largest size of a
+  // file, is used up.
   int write(const void* bytes, std::size_t size, std::int64_t offset) const;
+  int size(std::int64_t& bytes) const;
 
  private:
   std::unique_ptr<char[]> memory_;
@@ -61,6 +64,14 @@ class OpenFile {
 
  private:
   std::unique_ptr<PlainFile> plain_;
+};
+
+// A file whose bytes are nobody's secret, or that never reaches a disk.
+class PassedFile final : public OpenFile {
+ public:
+  using OpenFile::OpenFile;
+  int read(char* out, std::size_t size, std::int64_t offset) override;
+  int write(const char* bytes, std::size_t size, std::int64_t offset) override;
 };
 
 // What SQLite allocates for each open file.

@@ -175,6 +175,12 @@ crypto::MacBlock PageFormat::journalHeaderSeal(std::int64_t offset, const char* 
   return headers_.mac({message.data(), message.size()});
 }
 
+bool PageFormat::isOurJournalHeader(std::int64_t offset, const char* header) {
+  const crypto::MacBlock seal = journalHeaderSeal(offset, header);
+  return crypto::equalConstantTime({header + kJournalSealOffset, seal.size()},
+                                   {seal.data(), seal.size()});
+}
+
 void PageFormat::maskJournalChecksum(const char* sealedPage, char* checksum) {
   std::array<char, 8 + crypto::kPageNonceSize> message{'W', 'S', 'C', '1'};
   std::memcpy(message.data() + 8, sealedPage + kPrefixAndNonce, crypto::kPageNonceSize);

@@ -68,6 +68,8 @@ class PageFormat {
 
   // The 16 bytes at kJournalSealOffset of a journal header.
   crypto::MacBlock journalHeaderSeal(std::int64_t offset, const char* header);
+  // `header`: kJournalHeaderSize bytes.
+  bool isOurJournalHeader(std::int64_t offset, const char* header);
   // Masks or unmasks the 4 bytes after a journalled page.
   void maskJournalChecksum(const char* sealedPage, char* checksum);
 

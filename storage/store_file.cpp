@@ -1,14 +1,8 @@
 #include "storage/store_file.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -17,60 +11,93 @@
 
 namespace waystation::storage {
 
-namespace {
-
-std::int64_t sizeOf(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 ? status.st_size : 0;
-}
-
-}  // namespace
-
-StoreFile::StoreFile(std::string path, const crypto::Secret& key, OpenMode mode)
-    : path_(std::move(path)), keys_(key) {
-  const int flags = mode == OpenMode::kCreate ? O_RDWR | O_CREAT : O_RDONLY;
-  descriptor_ = ::open(path_.c_str(), flags | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (descriptor_ < 0) {
-    const int error = errno;
-    throw Failure("store.missing", path_ + " can't be opened: " + std::strerror(error) + ".");
-  }
+StoreFile::StoreFile(sqlite3_vfs& plain, std::string path, const crypto::Secret& key, OpenMode mode)
+    : plain_(plain), path_(std::move(path)), keys_(key) {
+  name_ = sqlite3_create_filename(path_.c_str(), (path_ + "-journal").c_str(),
+                                  (path_ + "-wal").c_str(), 0, nullptr);
+  if (name_ == nullptr) throw std::bad_alloc();
   try {
+    open(mode);
     lockAndCheck(mode);
   } catch (...) {
-    ::close(descriptor_);
+    file_.reset();
+    sqlite3_free_filename(name_);
     throw;
   }
 }
 
 StoreFile::~StoreFile() {
-  ::close(descriptor_);
+  // Closing is what lets other processes in.
+  file_.reset();
+  sqlite3_free_filename(name_);
+}
+
+void StoreFile::open(OpenMode mode) {
+  // Writable even for readers, since only then can the lock be exclusive; the VFS falls back to
+  // reading where the file allows no more.
+  const int flags = SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_READWRITE |
+                    (mode == OpenMode::kCreate ? SQLITE_OPEN_CREATE : 0);
+  int granted = 0;
+  int result = SQLITE_CANTOPEN;
+  file_ = std::make_unique<PlainFile>(plain_, name_, flags, &granted, result);
+  if (result != SQLITE_OK) {
+    throw Failure("store.missing",
+                  path_ + " can't be opened. Is it there, and may this user read it?");
+  }
+  isWritable_ = (granted & SQLITE_OPEN_READONLY) == 0;
 }
 
 void StoreFile::lockAndCheck(OpenMode mode) {
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  sqlite3_file* const file = file_->get();
+  int result = file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
+  if (result == SQLITE_OK && isWritable_) {
+    result = file->pMethods->xLock(file, SQLITE_LOCK_EXCLUSIVE);
+  }
+  if (result != SQLITE_OK) {
     throw Failure("store.busy", path_ +
                                     " is in use by another process. Stop it, or ask it: "
                                     "commands talk to the running server.");
   }
-  struct stat status {};
-  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+  std::int64_t size = 0;
+  if (file_->size(size) != SQLITE_OK) {
     throw Failure("store.foreign-file",
                   path_ + " is not a file of Waystation's. It was left as it is.");
   }
-  setSize(status.st_size);
-  if (status.st_size == 0) {
+  setSize(size);
+  if (size == 0) {
     checkEmpty(mode);
   } else {
     checkKey(mode);
   }
 }
 
-void StoreFile::checkEmpty(OpenMode mode) const {
+int StoreFile::read(char* out, std::size_t size, std::int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  return file_->read(out, size, offset);
+}
+
+std::unique_ptr<PlainFile> StoreFile::openBeside(const char* name, int kind) {
+  int exists = 0;  // an empty file does not count
+  if (plain_.xAccess(&plain_, name, SQLITE_ACCESS_EXISTS, &exists) != SQLITE_OK || exists == 0) {
+    return nullptr;
+  }
+  int result = SQLITE_CANTOPEN;
+  auto file =
+      std::make_unique<PlainFile>(plain_, name, kind | SQLITE_OPEN_READONLY, nullptr, result);
+  if (result == SQLITE_OK) return file;
+  throw Failure("store.missing", std::string(name) + " can't be opened. May this user read it?");
+}
+
+std::unique_ptr<PlainFile> StoreFile::openLog() {
+  return openBeside(sqlite3_filename_wal(name_), SQLITE_OPEN_WAL);
+}
+
+void StoreFile::checkEmpty(OpenMode mode) {
   if (mode != OpenMode::kCreate) {
     throw Failure("store.foreign-file", path_ + " is empty: there is no store in it.");
   }
   // SQLite would drop the log of an empty database, and committed work with it.
-  if (sizeOf(path_ + "-wal") > 0) {
+  if (openLog()) {
     throw Failure("store.foreign-file",
                   path_ +
                       " is empty, but a log with content lies beside it. Nothing was changed; "
@@ -78,13 +105,13 @@ void StoreFile::checkEmpty(OpenMode mode) const {
   }
 }
 
-void StoreFile::checkKey(OpenMode mode) const {
+void StoreFile::checkKey(OpenMode mode) {
   std::array<char, kPageSize> page{};
-  const ssize_t got = ::pread(descriptor_, page.data(), page.size(), 0);
+  const int result = read(page.data(), page.size(), 0);
   const std::string_view first(page.data(), kKeyCheckSize);
   const std::string_view last(page.data() + kPageSealedSize, kKeyCheckSize);
   if (crypto::equalConstantTime(first, keys_.check) ||
-      crypto::equalConstantTime(last, keys_.check)) {
+      crypto::equalConstantTime(last, keys_.check) || isProvenByRecovery()) {
     return;
   }
   // A power cut while the file was made may leave its one page unwritten; the journal undoes it.
@@ -92,7 +119,7 @@ void StoreFile::checkKey(OpenMode mode) const {
       std::all_of(page.begin(), page.end(), [](char byte) { return byte == 0; })) {
     return;
   }
-  if (first == kSqliteMagic || got != static_cast<ssize_t>(page.size()) ||
+  if (first == kSqliteMagic || result != SQLITE_OK ||
       size() % static_cast<std::int64_t>(kPageSize) != 0) {
     throw Failure("store.foreign-file",
                   path_ + " is not an encrypted store of Waystation's. It was left as it is.");
@@ -100,6 +127,25 @@ void StoreFile::checkKey(OpenMode mode) const {
   throw Failure("store.wrong-key",
                 "The key does not belong to " + path_ +
                     ". Nothing was changed; use the key file that was made with this store.");
+}
+
+// A power cut may tear the first and the last sector of page 1 at once. What mends it then, the
+// log or the journal, has a header that only this key can have sealed.
+bool StoreFile::isProvenByRecovery() {
+  PageFormat format(keys_, random_);
+  if (const std::unique_ptr<PlainFile> log = openLog()) {
+    std::array<char, kLogHeaderSize> sealed;
+    std::array<char, kLogHeaderSize> header;
+    if (log->read(sealed.data(), sealed.size(), 0) == SQLITE_OK &&
+        format.openLogHeader(sealed.data(), header.data())) {
+      return true;
+    }
+  }
+  const std::unique_ptr<PlainFile> journal =
+      openBeside(sqlite3_filename_journal(name_), SQLITE_OPEN_MAIN_JOURNAL);
+  std::array<char, kJournalHeaderSize> header;
+  return journal && journal->read(header.data(), header.size(), 0) == SQLITE_OK &&
+         format.isOurJournalHeader(0, header.data());
 }
 
 }  // namespace waystation::storage

@@ -3,10 +3,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "crypto/random.h"
 #include "crypto/secret.h"
+#include "storage/connection_locks.h"
+#include "storage/open_file.h"
 #include "storage/open_mode.h"
 #include "storage/page_format.h"
 #include "storage/wal_index.h"
@@ -14,13 +17,14 @@
 namespace waystation::storage {
 
 // A database file as this process has it open: its keys, its WAL index, and the lock that keeps
-// other processes out. Shared by all connections to the file.
+// other processes out. Shared by all connections to the file. All access to files is through the
+// VFS underneath.
 class StoreFile {
  public:
-  // The descriptor of a locked, key-checked file. Takes the lock, checks the key, writes nothing
-  // (beyond creating an empty file in mode kCreate). Throws Failure: "store.missing", "store.busy",
-  // "store.wrong-key", "store.foreign-file".
-  StoreFile(std::string path, const crypto::Secret& key, OpenMode mode);
+  // Takes the lock, checks the key, writes nothing (beyond creating an empty file in mode kCreate).
+  // `plain` must outlive it. Throws Failure: "store.missing", "store.busy", "store.wrong-key",
+  // "store.foreign-file".
+  StoreFile(sqlite3_vfs& plain, std::string path, const crypto::Secret& key, OpenMode mode);
   ~StoreFile();
   StoreFile(const StoreFile&) = delete;
   StoreFile& operator=(const StoreFile&) = delete;
@@ -29,25 +33,36 @@ class StoreFile {
   const StoreKeys& keys() const { return keys_; }
   crypto::Random& random() { return random_; }
   WalIndex& walIndex() { return walIndex_; }
+  ConnectionLocks& locks() { return locks_; }
 
   // Bytes in the database file. Every change of it passes through this process.
   std::int64_t size() const { return size_.load(std::memory_order_acquire); }
   void setSize(std::int64_t size) { size_.store(size, std::memory_order_release); }
 
-  // For reading beside SQLite: a second descriptor must not be opened, since closing it would drop
-  // the process's POSIX locks.
-  int descriptor() const { return descriptor_; }
+  // Raw bytes of the database beside SQLite's connections; a result code of SQLite's. A handle of
+  // another's must not be opened: closing it would drop the process's POSIX locks.
+  int read(char* out, std::size_t size, std::int64_t offset);
+  // The log beside the database, for reading; null when there is none, or nothing in it.
+  std::unique_ptr<PlainFile> openLog();
 
  private:
+  void open(OpenMode mode);
+  std::unique_ptr<PlainFile> openBeside(const char* name, int kind);
   void lockAndCheck(OpenMode mode);
-  void checkEmpty(OpenMode mode) const;
-  void checkKey(OpenMode mode) const;
+  void checkEmpty(OpenMode mode);
+  void checkKey(OpenMode mode);
+  bool isProvenByRecovery();
 
+  sqlite3_vfs& plain_;
   std::string path_;
   StoreKeys keys_;
   crypto::SystemRandom random_;
   WalIndex walIndex_;
-  int descriptor_ = -1;
+  ConnectionLocks locks_;
+  const char* name_ = nullptr;  // path_ in the form in which SQLite gives names to a VFS
+  std::mutex mutex_;            // the handle's: it may keep a position
+  std::unique_ptr<PlainFile> file_;
+  bool isWritable_ = false;
   std::atomic<std::int64_t> size_{0};
 };
 

@@ -1,10 +1,6 @@
 #include "storage/verify.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -22,40 +18,13 @@ constexpr auto kFrameStep = static_cast<std::int64_t>(kFrameSize);
 // A page that SQLite is writing at this moment looks damaged; it will not the next time.
 constexpr int kTries = 5;
 
-// Bytes read at `offset`, fewer at the end of the file.
-std::size_t readAt(int descriptor, char* out, std::size_t size, std::int64_t offset,
-                   const std::string& name) {
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t got =
-        ::pread(descriptor, out + done, size - done, offset + static_cast<std::int64_t>(done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      const int error = errno;
-      throw Failure("store.damaged-page", name + " can't be read at byte " +
-                                              std::to_string(offset) + ": " + std::strerror(error) +
-                                              ".");
-    }
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  return done;
+// Whether a read gave all its bytes; false at the end of the file.
+bool isWhole(int result, std::int64_t offset, const std::string& name) {
+  if (result == SQLITE_OK) return true;
+  if (result == SQLITE_IOERR_SHORT_READ) return false;
+  throw Failure("store.damaged-page", name + " can't be read at byte " + std::to_string(offset) +
+                                          ": the disk reports an error.");
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(const std::string& path)
-      : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 class Verification {
  public:
@@ -88,19 +57,18 @@ class Verification {
 
 void Verification::readLog() {
   const std::string name = store_.path() + "-wal";
-  const Descriptor log(name);
-  if (log.number() < 0) return;
+  const std::unique_ptr<PlainFile> log = store_.openLog();
+  if (!log) return;
   std::array<char, kLogHeaderSize> sealed;
   std::array<char, kLogHeaderSize> header;
-  const std::size_t got = readAt(log.number(), sealed.data(), sealed.size(), 0, name);
-  if (got == 0) return;
-  if (got < sealed.size() || !format_.openLogHeader(sealed.data(), header.data())) {
+  if (!isWhole(log->read(sealed.data(), sealed.size(), 0), 0, name) ||
+      !format_.openLogHeader(sealed.data(), header.data())) {
     damage_.push_back("The header of " + name + " does not authenticate: the log is not used.");
     return;
   }
   std::memcpy(salt_.data(), header.data() + 16, salt_.size());
   for (std::int64_t frame = kLogHeaderSize;; frame += kFrameStep) {
-    if (readAt(log.number(), sealed_.data(), kFrameSize, frame, name) < kFrameSize) return;
+    if (!isWhole(log->read(sealed_.data(), kFrameSize, frame), frame, name)) return;
     noteFrame(frame);
   }
 }
@@ -138,9 +106,7 @@ void Verification::readPages() {
 
 bool Verification::opensPage(std::int64_t offset, std::uint32_t number) {
   for (int attempt = 0; attempt < kTries; ++attempt) {
-    const std::size_t got =
-        readAt(store_.descriptor(), sealed_.data(), kPageSize, offset, store_.path());
-    if (got == kPageSize &&
+    if (isWhole(store_.read(sealed_.data(), kPageSize, offset), offset, store_.path()) &&
         format_.openPage(PageDomain::kStore, number, sealed_.data(), plain_.data())) {
       return true;
     }

@@ -60,12 +60,12 @@ TEST(EncryptedStore, AWrongKeyIsRefusedWhileTheStoreIsOpen) {
   addRow(*database, 2, "still open");
 }
 
-// The first sector, the last, and everything between, each torn while the log holds page 1.
+// The first sector, the last, everything between, and all of it, torn while the log holds page 1.
 TEST(EncryptedStore, RecoversWhenPageOneIsTorn) {
   const TemporaryDirectory directory;
   const auto database = storeWithRows(directory / "store", 50);
   copyAsIfCrashed(directory / "store", directory / "crashed");
-  for (const auto& [from, to] : {std::pair{0, 512}, {3584, 4096}, {512, 3584}}) {
+  for (const auto& [from, to] : {std::pair{0, 512}, {3584, 4096}, {512, 3584}, {0, 4096}}) {
     copyAsIfCrashed(directory / "crashed", directory / "torn");
     std::string bytes = bytesOf(directory / "torn");
     for (int i = from; i < to; ++i) bytes[static_cast<std::size_t>(i)] = '\x5a';
