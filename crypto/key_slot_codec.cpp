@@ -76,10 +76,8 @@ class Reader {
 };
 
 bool hasAcceptableCost(const KeySlotRecord& slot) {
-  if (slot.kind == SlotKind::kKeyFile) {
-    return slot.cost.passes == 0 && slot.cost.memoryKiB == 0 && slot.cost.lanes == 0;
-  }
-  return isWithinLimits(slot.cost);
+  if (slot.kind == SlotKind::kPassphrase) return isWithinLimits(slot.cost);
+  return slot.cost.passes == 0 && slot.cost.memoryKiB == 0 && slot.cost.lanes == 0;
 }
 
 KeySlotRecord readSlot(Reader& reader, std::uint16_t previousNumber) {
@@ -93,8 +91,8 @@ KeySlotRecord readSlot(Reader& reader, std::uint16_t previousNumber) {
   slot.cost.lanes = reader.number(4);
   slot.salt = reader.take(kSlotSaltSize);
   slot.label = reader.take(labelSize);
-  slot.wrapped = reader.take(kWrappedSize);
-  const bool kindKnown = slot.kind == SlotKind::kPassphrase || slot.kind == SlotKind::kKeyFile;
+  slot.wrapped = reader.take(slot.kind == SlotKind::kRecovery ? kSealedSize : kWrappedSize);
+  const bool kindKnown = slot.kind >= SlotKind::kPassphrase && slot.kind <= SlotKind::kRecovery;
   if (!kindKnown || slot.number <= previousNumber || slot.number > kMostSlots ||
       !isAcceptableLabel(slot.label) || !hasAcceptableCost(slot)) {
     throwDamaged();

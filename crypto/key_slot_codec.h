@@ -17,7 +17,9 @@ namespace waystation::crypto {
 //   header   magic "WSKEYS\r\n" (8)  version u16  slot count u16  file size u32
 //            store id (16)  master check (32)
 //   slot     number u16  kind u8  label size u8  passes u32  memory KiB u32  lanes u32
-//            salt (16)  label (label size)  nonce (12)  wrapped master key with tag (48)
+//            salt (16)  label (label size)  wrapping:
+//            kinds 1 to 3  nonce (12)  wrapped master key with tag (48)
+//            kind 4        encapsulated key (32)  sealed master key with tag (48)
 //   trailer  SHA-256 of everything before it (32)
 
 inline constexpr std::size_t kStoreIdSize = 16;
@@ -25,6 +27,7 @@ inline constexpr std::size_t kMasterCheckSize = 32;
 inline constexpr std::size_t kMasterKeySize = 32;
 inline constexpr std::size_t kSlotSaltSize = 16;
 inline constexpr std::size_t kWrappedSize = 12 + kMasterKeySize + 16;
+inline constexpr std::size_t kSealedSize = 32 + kMasterKeySize + 16;  // of a recovery slot
 inline constexpr std::size_t kMostLabelSize = 64;
 inline constexpr std::size_t kMostSlots = 16;
 inline constexpr std::size_t kMostKeyFileSize = 16 * 1024;
@@ -33,9 +36,9 @@ struct KeySlotRecord {
   std::uint16_t number = 0;  // 1 to kMostSlots
   SlotKind kind = SlotKind::kPassphrase;
   std::string label;
-  Argon2Cost cost;  // all zero for a key file's slot, which is not stretched
-  std::string salt;
-  std::string wrapped;  // nonce, ciphertext, tag
+  Argon2Cost cost;      // all zero where nothing is stretched: all kinds but passphrases
+  std::string salt;     // of a recovery slot: the key's id
+  std::string wrapped;  // the wrapping, as above
 };
 
 struct KeySlotFile {

@@ -1,61 +1,22 @@
 #include "crypto/key_slots.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "crypto/aead.h"
 #include "crypto/argon2_derivation.h"
 #include "crypto/failure.h"
 #include "crypto/hash.h"
-#include "crypto/kdf.h"
 #include "crypto/key_file.h"
 #include "crypto/key_slot_codec.h"
+#include "crypto/key_slot_wrapping.h"
 
 namespace waystation::crypto {
 namespace {
 
-constexpr std::string_view kCheckPurpose = "waystation master check v1";
-constexpr std::string_view kKeyFilePurpose = "waystation key file v1";
-constexpr std::size_t kLeastKeyFileContent = 32;
+constexpr std::size_t kLeastSecretSize = 32;  // of what is not stretched
 
-// Names the master key without telling it: 256 random bits can't be guessed back.
-std::string masterCheckOf(const Secret& master, std::string_view storeId) {
-  return std::string(hkdfSha256(master.view(), storeId, kCheckPurpose, kMasterCheckSize).view());
-}
-
-Secret wrappingKeyOf(const KeySlotRecord& slot, std::string_view credential) {
-  if (slot.kind == SlotKind::kPassphrase) {
-    return argon2id(credential, slot.salt, slot.cost, kAeadKeySize);
-  }
-  return hkdfSha256(credential, slot.salt, kKeyFilePurpose, kAeadKeySize);
-}
-
-void wrap(KeySlotRecord& slot, std::string_view storeId, Random& random, const Secret& master,
-          std::string_view credential) {
-  slot.salt = random.bytes(kSlotSaltSize);
-  const Secret key = wrappingKeyOf(slot, credential);
-  slot.wrapped =
-      sealWithRandomNonce(random, key.view(), associatedDataOf(storeId, slot), master.view());
-}
-
-KeySlotRecord describe(SlotKind kind, const std::string& label, const Argon2Cost& cost) {
-  if (!isAcceptableLabel(label)) {
-    throw Failure("key.malformed-label",
-                  "A slot's label has at most 64 bytes and no control characters. Nothing was "
-                  "changed.");
-  }
-  KeySlotRecord slot;
-  slot.kind = kind;
-  slot.label = label;
-  slot.cost = cost;
-  return slot;
-}
-
-KeySlotRecord describePassphrase(std::string_view passphrase, const std::string& label,
-                                 const Argon2Cost& cost) {
+void checkPassphrase(std::string_view passphrase, const Argon2Cost& cost) {
   if (passphrase.empty()) {
     throw Failure("key.passphrase-empty", "The passphrase is empty. Nothing was changed.");
   }
@@ -65,7 +26,50 @@ KeySlotRecord describePassphrase(std::string_view passphrase, const std::string&
         "The cost of the passphrase is outside what any node would accept: at most 1 GiB "
         "of memory, 64 passes, 16 lanes, and 4 GiB over all passes. Nothing was changed.");
   }
-  return describe(SlotKind::kPassphrase, label, cost);
+}
+
+KeySlotRecord describe(SlotKind kind, std::string_view secret, const std::string& label,
+                       const Argon2Cost& cost) {
+  if (!isAcceptableLabel(label)) {
+    throw Failure("key.malformed-label",
+                  "A slot's label has at most 64 bytes and no control characters. Nothing was "
+                  "changed.");
+  }
+  if (kind == SlotKind::kPassphrase) {
+    checkPassphrase(secret, cost);
+  } else if (kind != SlotKind::kRecovery && secret.size() < kLeastSecretSize) {
+    throw Failure("key.key-file-short",
+                  "A token's file or a credential must have at least 32 bytes, all random. Nothing "
+                  "was changed.");
+  }
+  KeySlotRecord slot;
+  slot.kind = kind;
+  slot.label = label;
+  slot.cost = kind == SlotKind::kPassphrase ? cost : Argon2Cost{0, 0, 0};
+  return slot;
+}
+
+[[noreturn]] void throwWrong(SlotKind kind) {
+  switch (kind) {
+    case SlotKind::kPassphrase:
+      throw Failure("key.wrong-passphrase",
+                    "The passphrase opens no slot of the key file. Nothing was changed; check "
+                    "capitals and the keyboard's language, and try again.");
+    case SlotKind::kKeyFile:
+      throw Failure("key.wrong-key-file",
+                    "This token's file opens no slot of the key file. Nothing was changed; use the "
+                    "token that was made for this store, or the passphrase.");
+    case SlotKind::kCredential:
+      throw Failure("key.wrong-credential",
+                    "The service's credential opens no slot of the key file. Nothing was changed; "
+                    "start with the passphrase, and make the credential again with `waystation key "
+                    "add`.");
+    case SlotKind::kRecovery:
+      break;
+  }
+  throw Failure("key.wrong-recovery-key",
+                "This recovery key opens no slot of the key file. Nothing was changed; `waystation "
+                "key list` says which recovery key does.");
 }
 
 // Slots stay sorted by number; a new one takes the first number that is free.
@@ -87,7 +91,7 @@ struct KeySlots::Contents {
   KeySlotFile file;
 
   // The number must be known before the wrapping, which is bound to it.
-  int add(KeySlotRecord slot, Random& random, const Secret& master, std::string_view credential) {
+  int add(KeySlotRecord slot, Random& random, const Secret& master, std::string_view secret) {
     if (file.slots.size() >= kMostSlots) {
       throw Failure("key.too-many-slots",
                     "All 16 slots of the key file are in use. Nothing was changed; remove one.");
@@ -95,36 +99,28 @@ struct KeySlots::Contents {
     const int number = insert(file.slots, std::move(slot));
     const auto added = std::find_if(file.slots.begin(), file.slots.end(),
                                     [number](const auto& each) { return each.number == number; });
-    wrap(*added, file.storeId, random, master, credential);
+    wrapMaster(*added, file.storeId, random, master, secret);
     return number;
   }
 
-  std::optional<Secret> open(SlotKind kind, std::string_view credential) const {
+  std::optional<Opened> open(SlotKind kind, std::string_view secret) const {
     for (const KeySlotRecord& slot : file.slots) {
-      if (slot.kind != kind) {
-        continue;
-      }
-      const Secret key = wrappingKeyOf(slot, credential);
-      std::optional<std::string> master =
-          openWithLeadingNonce(key.view(), associatedDataOf(file.storeId, slot), slot.wrapped);
-      if (master) {
-        return checked(*master);
+      if (slot.kind != kind) continue;
+      if (std::optional<Secret> master = unwrapMaster(slot, file.storeId, secret)) {
+        check(*master);
+        return Opened{std::move(*master), slot.number};
       }
     }
     return std::nullopt;
   }
 
  private:
-  // Takes the bytes over into a Secret and leaves zeros behind.
-  Secret checked(std::string& bytes) const {
-    Secret master = Secret::copyOf(bytes);
-    OPENSSL_cleanse(bytes.data(), bytes.size());
+  void check(const Secret& master) const {
     if (!equalConstantTime(masterCheckOf(master, file.storeId), file.masterCheck)) {
       throw Failure("key.file-damaged",
                     "The key file holds a slot that belongs to another store. Nothing was changed. "
                     "Put back a copy of the key file that was made with the last backup.");
     }
-    return master;
   }
 };
 
@@ -136,7 +132,7 @@ KeySlots::KeySlots(std::filesystem::path file, std::unique_ptr<Contents> content
 
 KeySlots KeySlots::create(const std::filesystem::path& file, Random& random,
                           std::string_view passphrase, const Argon2Cost& cost) {
-  KeySlotRecord slot = describePassphrase(passphrase, "passphrase", cost);
+  KeySlotRecord slot = describe(SlotKind::kPassphrase, passphrase, "passphrase", cost);
   Secret master(kMasterKeySize);
   random.fill(master.data(), master.size());
   auto contents = std::make_unique<Contents>();
@@ -171,49 +167,20 @@ KeySlots::KeySlots(KeySlots&&) noexcept = default;
 KeySlots& KeySlots::operator=(KeySlots&&) noexcept = default;
 KeySlots::~KeySlots() = default;
 
-Secret KeySlots::openWithPassphrase(std::string_view passphrase) const {
-  std::optional<Secret> master = contents_->open(SlotKind::kPassphrase, passphrase);
-  if (!master) {
-    throw Failure("key.wrong-passphrase",
-                  "The passphrase opens no slot of the key file. Nothing was changed; check "
-                  "capitals and the keyboard's language, and try again.");
+KeySlots::Opened KeySlots::open(SlotKind kind, std::string_view secret) const {
+  std::optional<Opened> opened;
+  if (kind == SlotKind::kPassphrase || secret.size() >= kLeastSecretSize) {
+    opened = contents_->open(kind, secret);
   }
-  return std::move(*master);
+  if (!opened) throwWrong(kind);
+  return std::move(*opened);
 }
 
-Secret KeySlots::openWithKeyFile(std::string_view keyFileContent) const {
-  std::optional<Secret> master;
-  if (keyFileContent.size() >= kLeastKeyFileContent) {
-    master = contents_->open(SlotKind::kKeyFile, keyFileContent);
-  }
-  if (!master) {
-    throw Failure("key.wrong-key-file",
-                  "This token's file opens no slot of the key file. Nothing was changed; use the "
-                  "token that was made for this store, or the passphrase.");
-  }
-  return std::move(*master);
-}
-
-int KeySlots::addPassphrase(const Secret& master, Random& random, std::string_view passphrase,
-                            const std::string& label, const Argon2Cost& cost) {
+int KeySlots::add(const Secret& master, Random& random, SlotKind kind, std::string_view secret,
+                  const std::string& label, const Argon2Cost& cost) {
   requireMaster(master);
   auto next = std::make_unique<Contents>(*contents_);
-  const int number =
-      next->add(describePassphrase(passphrase, label, cost), random, master, passphrase);
-  write(std::move(next));
-  return number;
-}
-
-int KeySlots::addKeyFile(const Secret& master, Random& random, std::string_view keyFileContent,
-                         const std::string& label) {
-  requireMaster(master);
-  if (keyFileContent.size() < kLeastKeyFileContent) {
-    throw Failure("key.key-file-short",
-                  "The token's file must have at least 32 bytes, all random. Nothing was changed.");
-  }
-  auto next = std::make_unique<Contents>(*contents_);
-  const int number = next->add(describe(SlotKind::kKeyFile, label, Argon2Cost{0, 0, 0}), random,
-                               master, keyFileContent);
+  const int number = next->add(describe(kind, secret, label, cost), random, master, secret);
   write(std::move(next));
   return number;
 }
@@ -239,7 +206,8 @@ void KeySlots::remove(int number) {
 std::vector<SlotInfo> KeySlots::list() const {
   std::vector<SlotInfo> result;
   for (const KeySlotRecord& slot : contents_->file.slots) {
-    result.push_back({slot.number, slot.kind, slot.label});
+    const bool isRecovery = slot.kind == SlotKind::kRecovery;
+    result.push_back({slot.number, slot.kind, slot.label, isRecovery ? slot.salt : ""});
   }
   return result;
 }

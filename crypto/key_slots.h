@@ -16,18 +16,31 @@ namespace waystation::crypto {
 // The key file of a node: its 256-bit master key, wrapped once in each numbered slot. The file
 // holds no secret in the clear; every change is written to a new file, synced, and renamed over the
 // old one with the directory synced. Layout: docs/spec/key-slots.md.
-enum class SlotKind : std::uint8_t { kPassphrase = 1, kKeyFile = 2 };
+enum class SlotKind : std::uint8_t {
+  kPassphrase = 1,
+  kKeyFile = 2,
+  kCredential = 3,
+  kRecovery = 4
+};
+
+// What opens a slot: a passphrase; the content of a token's file or of a service's credential, at
+// least 32 random bytes; the private recovery key, 32 bytes.
+struct SlotSecret {
+  SlotKind kind = SlotKind::kPassphrase;
+  Secret bytes;
+};
 
 struct SlotInfo {
   int number = 0;
   SlotKind kind = SlotKind::kPassphrase;
   std::string label;
+  std::string recoveryKeyId;  // kRecovery: whose private key opens it (crypto/recovery_key.h)
 };
 
 class KeySlots {
  public:
   // A new master key with one passphrase slot, written to `file`, which must not exist.
-  // Throws Failure("key.file-exists"), and as addPassphrase.
+  // Throws Failure("key.file-exists"), and as add.
   static KeySlots create(const std::filesystem::path& file, Random& random,
                          std::string_view passphrase, const Argon2Cost& cost = {});
 
@@ -41,21 +54,25 @@ class KeySlots {
   KeySlots& operator=(KeySlots&&) noexcept;
   ~KeySlots();
 
-  // The master key. Throws Failure("key.wrong-passphrase") / ("key.wrong-key-file") when no slot of
-  // that kind opens; nothing is changed by a failed try.
-  Secret openWithPassphrase(std::string_view passphrase) const;
-  Secret openWithKeyFile(std::string_view keyFileContent) const;
+  struct Opened {
+    Secret master;
+    int slot = 0;
+  };
+  // The master key, and which slot gave it. Throws Failure when no slot of that kind opens:
+  // "key.wrong-passphrase", "key.wrong-key-file", "key.wrong-credential", "key.wrong-recovery-key".
+  // Nothing is changed by a failed try.
+  Opened open(SlotKind kind, std::string_view secret) const;
+  Opened open(const SlotSecret& secret) const { return open(secret.kind, secret.bytes.view()); }
 
   // Adding needs the master key, as opened above. Returns the slot's number; labels are 0 to 64
-  // bytes without control characters. Throws Failure, with file and object as before:
-  // "key.malformed" (not this file's master key), "key.malformed-label", "key.malformed-cost",
-  // "key.passphrase-empty", "key.key-file-short", "key.too-many-slots", "key.file-changed" (someone
-  // else wrote the file: open it again) and "key.write-failed".
-  int addPassphrase(const Secret& master, Random& random, std::string_view passphrase,
-                    const std::string& label, const Argon2Cost& cost = {});
-  // `keyFileContent` is at least 32 bytes; hashed, not stretched.
-  int addKeyFile(const Secret& master, Random& random, std::string_view keyFileContent,
-                 const std::string& label);
+  // bytes without control characters; `secret` as in SlotSecret, but for a recovery slot the
+  // *public* key; `cost` counts for passphrases only. Throws Failure, with file and object as
+  // before: "key.malformed" (not this file's master key), "key.malformed-label",
+  // "key.malformed-cost", "key.passphrase-empty", "key.key-file-short", "hpke.malformed-key",
+  // "key.too-many-slots", "key.file-changed" (someone else wrote the file: open it again) and
+  // "key.write-failed".
+  int add(const Secret& master, Random& random, SlotKind kind, std::string_view secret,
+          const std::string& label, const Argon2Cost& cost = {});
   // Throws Failure("key.last-slot") rather than lock everybody out, "key.no-such-slot", and the
   // failures of writing. Who kept an older copy of the file can still open that copy.
   void remove(int number);

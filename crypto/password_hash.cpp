@@ -1,6 +1,8 @@
 #include "crypto/password_hash.h"
 
 #include <argon2.h>
+#include <openssl/crypto.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <charconv>
@@ -138,6 +140,27 @@ bool isWithinLimits(const Argon2Cost& cost) {
          std::uint64_t{cost.memoryKiB} * cost.passes <= kMostArgon2MemoryTimesPasses;
 }
 
+namespace {
+
+// The memory that is filled with what the password is stretched to: out of core dumps, out of swap
+// where that much may be locked, and wiped (an attacker who finds it skips the stretching).
+int takeMemory(std::uint8_t** memory, std::size_t size) {
+  void* const bytes =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (bytes == MAP_FAILED) return -1;
+  (void)::madvise(bytes, size, MADV_DONTDUMP);
+  (void)::mlock(bytes, size);
+  *memory = static_cast<std::uint8_t*>(bytes);
+  return 0;
+}
+
+void giveBackMemory(std::uint8_t* memory, std::size_t size) {
+  OPENSSL_cleanse(memory, size);
+  ::munmap(memory, size);
+}
+
+}  // namespace
+
 Secret argon2idOf(const Argon2Inputs& inputs, const Argon2Cost& cost, std::size_t size) {
   if (inputs.salt.size() < kLeastSaltSize || size < 16 || size > 1024 || !isWithinLimits(cost)) {
     throw Failure("password.malformed-cost",
@@ -166,6 +189,8 @@ Secret argon2idOf(const Argon2Inputs& inputs, const Argon2Cost& cost, std::size_
   context.threads = cost.lanes;
   context.version = ARGON2_VERSION_13;
   context.flags = ARGON2_DEFAULT_FLAGS;
+  context.allocate_cbk = takeMemory;
+  context.free_cbk = giveBackMemory;
   const int outcome = argon2_ctx(&context, Argon2_id);
   if (outcome == ARGON2_MEMORY_ALLOCATION_ERROR || outcome == ARGON2_THREAD_FAIL) {
     throw Failure("password.out-of-memory",

@@ -72,7 +72,7 @@ int lockDirectory(const std::filesystem::path& directory) {
 void Node::create(const std::filesystem::path& directory, const NodeConfig& config,
                   std::string_view passphrase, const crypto::Argon2Cost& cost) {
   if (std::filesystem::exists(directory / "node.json") ||
-      std::filesystem::exists(directory / "keys.slots") ||
+      std::filesystem::exists(keyFile(directory)) ||
       std::filesystem::exists(databaseFile(directory))) {
     throw Failure("node.exists", "There is a node in " + directory.string() +
                                      " already. Nothing was changed; name another --data.");
@@ -84,9 +84,8 @@ void Node::create(const std::filesystem::path& directory, const NodeConfig& conf
   try {
     // The name is checked, and the file made, before anything is worth keeping.
     writeConfig(directory, config);
-    crypto::KeySlots slots =
-        crypto::KeySlots::create(directory / "keys.slots", random, passphrase, cost);
-    const crypto::Secret master = slots.openWithPassphrase(passphrase);
+    crypto::KeySlots slots = crypto::KeySlots::create(keyFile(directory), random, passphrase, cost);
+    const crypto::Secret master = slots.open(crypto::SlotKind::kPassphrase, passphrase).master;
     storage::Database database(databaseFile(directory), deriveDatabaseKey(master, slots.storeId()),
                                storage::OpenMode::kCreate);
     storage::Store::createTables(database);
@@ -104,7 +103,7 @@ void Node::create(const std::filesystem::path& directory, const NodeConfig& conf
   }
 }
 
-Node::Node(std::filesystem::path directory, std::string_view passphrase,
+Node::Node(std::filesystem::path directory, const crypto::SlotSecret& secret,
            const std::filesystem::path& programmes)
     : directory_(std::move(directory)),
       config_(readConfig(directory_)),
@@ -116,7 +115,7 @@ Node::Node(std::filesystem::path directory, std::string_view passphrase,
                                      " now. Ask the running server, or stop it first.");
   }
   try {
-    openKeys(passphrase);
+    openKeys(secret);
     openReplica();
   } catch (...) {
     ::close(lock_);
@@ -138,9 +137,13 @@ bool Node::isHeld(const std::filesystem::path& directory) {
   return false;
 }
 
-void Node::openKeys(std::string_view passphrase) {
-  const crypto::KeySlots slots(directory_ / "keys.slots");
-  const crypto::Secret master = slots.openWithPassphrase(passphrase);
+std::filesystem::path Node::keyFile(const std::filesystem::path& directory) {
+  return directory / "keys.slots";
+}
+
+void Node::openKeys(const crypto::SlotSecret& secret) {
+  const crypto::KeySlots slots(keyFile(directory_));
+  const crypto::Secret master = slots.open(secret).master;
   databaseKey_ = deriveDatabaseKey(master, slots.storeId());
   connections_ = std::make_unique<storage::Connections>(databaseFile(directory_), databaseKey_,
                                                         storage::OpenMode::kReadWrite, kReaders);

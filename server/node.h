@@ -55,9 +55,10 @@ class Node {
   static void create(const std::filesystem::path& directory, const NodeConfig& config,
                      std::string_view passphrase, const crypto::Argon2Cost& cost = {});
 
-  // Opens it. Throws Failure: "node.missing", "node.in-use" (another process holds it),
-  // "key.wrong-passphrase", and what storage throws. `programmes`: the directory of packs.
-  Node(std::filesystem::path directory, std::string_view passphrase,
+  // Opens it with what opens one of its key slots. Throws Failure: "node.missing", "node.in-use"
+  // (another process holds it), "key.wrong-passphrase" and the like, and what storage throws.
+  // `programmes`: the directory of packs.
+  Node(std::filesystem::path directory, const crypto::SlotSecret& secret,
        const std::filesystem::path& programmes);
   ~Node();
   Node(const Node&) = delete;
@@ -66,6 +67,8 @@ class Node {
   // Whether another process holds the directory now (its server runs).
   static bool isHeld(const std::filesystem::path& directory);
   static NodeConfig readConfig(const std::filesystem::path& directory);
+  // Where its key file is (crypto::KeySlots).
+  static std::filesystem::path keyFile(const std::filesystem::path& directory);
   static void writeConfig(const std::filesystem::path& directory, const NodeConfig& config);
 
   const std::filesystem::path& directory() const { return directory_; }
@@ -118,7 +121,7 @@ class Node {
   void onCommitted(std::function<void(bool forHub, bool forLeaves)> listener);
 
  private:
-  void openKeys(std::string_view passphrase);
+  void openKeys(const crypto::SlotSecret& secret);
   void openReplica();
 
   std::filesystem::path directory_;

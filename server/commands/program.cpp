@@ -94,8 +94,9 @@ int runCommand(const Command& command, Options& options) {
 }  // namespace
 
 std::unique_ptr<server::Node> openNode(const Options& options, const std::string& prompt) {
-  const crypto::Secret passphrase = readSecret(options, "passphrase-file", prompt, false);
-  return std::make_unique<server::Node>(options.text("data"), passphrase.view(),
+  const crypto::SlotSecret secret{crypto::SlotKind::kPassphrase,
+                                  readSecret(options, "passphrase-file", prompt, false)};
+  return std::make_unique<server::Node>(options.text("data"), secret,
                                         server::shareDirectory() / "programmes");
 }
 

@@ -10,6 +10,7 @@
 
 #include "crypto/failure.h"
 #include "crypto/hash.h"
+#include "crypto/hpke.h"
 #include "crypto/key_slot_codec.h"
 
 namespace waystation::crypto {
@@ -88,10 +89,10 @@ class KeySlotsTest : public testing::Test {
 
 TEST_F(KeySlotsTest, OpensWithThePassphraseItWasCreatedWith) {
   const KeySlots made = created();
-  const Secret master = made.openWithPassphrase("open sesame");
+  const Secret master = made.open(SlotKind::kPassphrase, "open sesame").master;
   EXPECT_EQ(master.size(), 32U);
   const KeySlots read(file_);
-  EXPECT_EQ(read.openWithPassphrase("open sesame").view(), master.view());
+  EXPECT_EQ(read.open(SlotKind::kPassphrase, "open sesame").master.view(), master.view());
   EXPECT_EQ(read.storeId(), made.storeId());
   EXPECT_EQ(read.storeId().size(), 16U);
 }
@@ -101,7 +102,11 @@ TEST_F(KeySlotsTest, OpensWithThePassphraseItWasCreatedWith) {
 TEST_F(KeySlotsTest, WritesAndOpensTheFileOfTheSpecification) {
   Counting random;
   KeySlots slots = KeySlots::create(file_, random, "open sesame", kSmallCost);
-  slots.addKeyFile(slots.openWithPassphrase("open sesame"), random, token_, "token");
+  const Secret key = slots.open(SlotKind::kPassphrase, "open sesame").master;
+  const RecipientKey recovery(Secret::copyOf(std::string(32, 'r')));
+  slots.add(key, random, SlotKind::kKeyFile, token_, "token");
+  slots.add(key, random, SlotKind::kCredential, std::string(32, 'c'), "service");
+  slots.add(key, random, SlotKind::kRecovery, recovery.publicKey(), "HQ");
   EXPECT_EQ(toHex(image()), toHex(vectorFile()));
   put(vectorFile());
   const KeySlots read(file_);
@@ -109,33 +114,37 @@ TEST_F(KeySlotsTest, WritesAndOpensTheFileOfTheSpecification) {
   for (char i = 0; i < 32; ++i) {
     master.push_back(i);
   }
-  EXPECT_EQ(read.openWithPassphrase("open sesame").view(), master);
-  EXPECT_EQ(read.openWithKeyFile(token_).view(), master);
+  EXPECT_EQ(read.open(SlotKind::kPassphrase, "open sesame").master.view(), master);
+  EXPECT_EQ(read.open(SlotKind::kKeyFile, token_).master.view(), master);
+  EXPECT_EQ(read.open(SlotKind::kCredential, std::string(32, 'c')).master.view(), master);
+  EXPECT_EQ(read.open(SlotKind::kRecovery, std::string(32, 'r')).master.view(), master);
 }
 
 TEST_F(KeySlotsTest, RefusesAWrongPassphraseAndAWrongTokenAndChangesNothing) {
   KeySlots slots = created();
-  const Secret master = slots.openWithPassphrase("open sesame");
+  const Secret master = slots.open(SlotKind::kPassphrase, "open sesame").master;
   const std::string before = image();
-  EXPECT_EQ(codeOf([&] { slots.openWithPassphrase("Open sesame"); }), "key.wrong-passphrase");
-  EXPECT_EQ(codeOf([&] { slots.openWithPassphrase(""); }), "key.wrong-passphrase");
-  EXPECT_EQ(codeOf([&] { slots.openWithKeyFile(token_); }), "key.wrong-key-file");
+  EXPECT_EQ(codeOf([&] { slots.open(SlotKind::kPassphrase, "Open sesame"); }),
+            "key.wrong-passphrase");
+  EXPECT_EQ(codeOf([&] { slots.open(SlotKind::kPassphrase, ""); }), "key.wrong-passphrase");
+  EXPECT_EQ(codeOf([&] { slots.open(SlotKind::kKeyFile, token_); }), "key.wrong-key-file");
   EXPECT_EQ(image(), before);
-  slots.addKeyFile(master, random_, token_, "token");
-  EXPECT_EQ(codeOf([&] { slots.openWithKeyFile(std::string(32, 'u')); }), "key.wrong-key-file");
-  EXPECT_EQ(codeOf([&] { slots.openWithKeyFile("short"); }), "key.wrong-key-file");
-  EXPECT_EQ(codeOf([&] { slots.openWithPassphrase(token_); }), "key.wrong-passphrase");
+  slots.add(master, random_, SlotKind::kKeyFile, token_, "token");
+  EXPECT_EQ(codeOf([&] { slots.open(SlotKind::kKeyFile, std::string(32, 'u')); }),
+            "key.wrong-key-file");
+  EXPECT_EQ(codeOf([&] { slots.open(SlotKind::kKeyFile, "short"); }), "key.wrong-key-file");
+  EXPECT_EQ(codeOf([&] { slots.open(SlotKind::kPassphrase, token_); }), "key.wrong-passphrase");
 }
 
 TEST_F(KeySlotsTest, EverySlotGivesTheSameMasterKeyAlsoAfterReadingAgain) {
   KeySlots slots = created();
-  const Secret master = slots.openWithPassphrase("open sesame");
-  EXPECT_EQ(slots.addPassphrase(master, random_, "second", "for Ana", {2, 16, 1}), 2);
-  EXPECT_EQ(slots.addKeyFile(master, random_, token_, "USB token"), 3);
+  const Secret master = slots.open(SlotKind::kPassphrase, "open sesame").master;
+  EXPECT_EQ(slots.add(master, random_, SlotKind::kPassphrase, "second", "for Ana", {2, 16, 1}), 2);
+  EXPECT_EQ(slots.add(master, random_, SlotKind::kKeyFile, token_, "USB token"), 3);
   for (const KeySlots& each : {slots, KeySlots(file_)}) {
-    EXPECT_EQ(each.openWithPassphrase("open sesame").view(), master.view());
-    EXPECT_EQ(each.openWithPassphrase("second").view(), master.view());
-    EXPECT_EQ(each.openWithKeyFile(token_).view(), master.view());
+    EXPECT_EQ(each.open(SlotKind::kPassphrase, "open sesame").master.view(), master.view());
+    EXPECT_EQ(each.open(SlotKind::kPassphrase, "second").master.view(), master.view());
+    EXPECT_EQ(each.open(SlotKind::kKeyFile, token_).master.view(), master.view());
     const std::vector<SlotInfo> list = each.list();
     ASSERT_EQ(list.size(), 3U);
     EXPECT_EQ(list[1].number, 2);
@@ -146,14 +155,14 @@ TEST_F(KeySlotsTest, EverySlotGivesTheSameMasterKeyAlsoAfterReadingAgain) {
 
 TEST_F(KeySlotsTest, ARemovedSlotOpensNothingAndItsNumberIsFreeAgain) {
   KeySlots slots = created();
-  const Secret master = slots.openWithPassphrase("open sesame");
-  slots.addPassphrase(master, random_, "second", "two", kSmallCost);
+  const Secret master = slots.open(SlotKind::kPassphrase, "open sesame").master;
+  slots.add(master, random_, SlotKind::kPassphrase, "second", "two", kSmallCost);
   slots.remove(1);
-  EXPECT_EQ(codeOf([&] { KeySlots(file_).openWithPassphrase("open sesame"); }),
+  EXPECT_EQ(codeOf([&] { KeySlots(file_).open(SlotKind::kPassphrase, "open sesame"); }),
             "key.wrong-passphrase");
-  EXPECT_EQ(KeySlots(file_).openWithPassphrase("second").view(), master.view());
-  EXPECT_EQ(slots.addPassphrase(master, random_, "third", "three", kSmallCost), 1);
-  EXPECT_EQ(KeySlots(file_).openWithPassphrase("third").view(), master.view());
+  EXPECT_EQ(KeySlots(file_).open(SlotKind::kPassphrase, "second").master.view(), master.view());
+  EXPECT_EQ(slots.add(master, random_, SlotKind::kPassphrase, "third", "three", kSmallCost), 1);
+  EXPECT_EQ(KeySlots(file_).open(SlotKind::kPassphrase, "third").master.view(), master.view());
 }
 
 TEST_F(KeySlotsTest, KeepsItsLastSlotAndKnowsWhichAreNotThere) {
@@ -167,30 +176,36 @@ TEST_F(KeySlotsTest, KeepsItsLastSlotAndKnowsWhichAreNotThere) {
 
 TEST_F(KeySlotsTest, TakesSixteenSlotsAndNoMore) {
   KeySlots slots = created();
-  const Secret master = slots.openWithPassphrase("open sesame");
+  const Secret master = slots.open(SlotKind::kPassphrase, "open sesame").master;
   for (int number = 2; number <= 16; ++number) {
-    EXPECT_EQ(slots.addKeyFile(master, random_, token_ + std::to_string(number), ""), number);
+    EXPECT_EQ(slots.add(master, random_, SlotKind::kKeyFile, token_ + std::to_string(number), ""),
+              number);
   }
-  EXPECT_EQ(codeOf([&] { slots.addKeyFile(master, random_, token_, ""); }), "key.too-many-slots");
-  EXPECT_EQ(KeySlots(file_).openWithKeyFile(token_ + "16").view(), master.view());
+  EXPECT_EQ(codeOf([&] { slots.add(master, random_, SlotKind::kKeyFile, token_, ""); }),
+            "key.too-many-slots");
+  EXPECT_EQ(KeySlots(file_).open(SlotKind::kKeyFile, token_ + "16").master.view(), master.view());
 }
 
 TEST_F(KeySlotsTest, RefusesWhatNoSlotShouldBeMadeOf) {
   KeySlots slots = created();
-  const Secret master = slots.openWithPassphrase("open sesame");
+  const Secret master = slots.open(SlotKind::kPassphrase, "open sesame").master;
   const std::string before = image();
   const auto add = [&](const std::string& label, const Argon2Cost& cost) {
-    return codeOf([&] { slots.addPassphrase(master, random_, "p", label, cost); });
+    return codeOf([&] { slots.add(master, random_, SlotKind::kPassphrase, "p", label, cost); });
   };
   EXPECT_EQ(add(std::string(65, 'l'), kSmallCost), "key.malformed-label");
   EXPECT_EQ(add("line\nbreak", kSmallCost), "key.malformed-label");
   EXPECT_EQ(add("", {1, 2 * 1024 * 1024, 1}), "key.malformed-cost");
   EXPECT_EQ(add("", {0, 64, 1}), "key.malformed-cost");
-  EXPECT_EQ(codeOf([&] { slots.addPassphrase(master, random_, "", ""); }), "key.passphrase-empty");
-  EXPECT_EQ(codeOf([&] { slots.addKeyFile(master, random_, std::string(31, 't'), ""); }),
-            "key.key-file-short");
-  EXPECT_EQ(codeOf([&] { slots.addKeyFile(Secret(32), random_, token_, ""); }), "key.malformed");
-  EXPECT_EQ(codeOf([&] { slots.addKeyFile(Secret(), random_, token_, ""); }), "key.malformed");
+  EXPECT_EQ(codeOf([&] { slots.add(master, random_, SlotKind::kPassphrase, "", ""); }),
+            "key.passphrase-empty");
+  EXPECT_EQ(
+      codeOf([&] { slots.add(master, random_, SlotKind::kKeyFile, std::string(31, 't'), ""); }),
+      "key.key-file-short");
+  EXPECT_EQ(codeOf([&] { slots.add(Secret(32), random_, SlotKind::kKeyFile, token_, ""); }),
+            "key.malformed");
+  EXPECT_EQ(codeOf([&] { slots.add(Secret(), random_, SlotKind::kKeyFile, token_, ""); }),
+            "key.malformed");
   EXPECT_EQ(image(), before);
 }
 
@@ -206,7 +221,8 @@ TEST_F(KeySlotsTest, IsNeverCreatedOverAnotherKeyFile) {
 TEST_F(KeySlotsTest, LeavesOneFileThatOnlyItsOwnerCanRead) {
   KeySlots slots = created();
   std::ofstream(directory_ / "keys.new") << "left by a power cut";
-  slots.addKeyFile(slots.openWithPassphrase("open sesame"), random_, token_, "");
+  slots.add(slots.open(SlotKind::kPassphrase, "open sesame").master, random_, SlotKind::kKeyFile,
+            token_, "");
   struct stat status {};
 
   ASSERT_EQ(stat(file_.c_str(), &status), 0);
@@ -217,10 +233,11 @@ TEST_F(KeySlotsTest, LeavesOneFileThatOnlyItsOwnerCanRead) {
 TEST_F(KeySlotsTest, DoesNotOverwriteWhatSomeoneElseWroteMeanwhile) {
   KeySlots mine = created();
   KeySlots other(file_);
-  const Secret master = mine.openWithPassphrase("open sesame");
-  other.addPassphrase(master, random_, "theirs", "", kSmallCost);
+  const Secret master = mine.open(SlotKind::kPassphrase, "open sesame").master;
+  other.add(master, random_, SlotKind::kPassphrase, "theirs", "", kSmallCost);
   const std::string before = image();
-  EXPECT_EQ(codeOf([&] { mine.addKeyFile(master, random_, token_, ""); }), "key.file-changed");
+  EXPECT_EQ(codeOf([&] { mine.add(master, random_, SlotKind::kKeyFile, token_, ""); }),
+            "key.file-changed");
   EXPECT_EQ(image(), before);
   EXPECT_EQ(mine.list().size(), 1U) << "a write that failed changes nothing in memory either";
 }
@@ -248,7 +265,8 @@ TEST_F(KeySlotsTest, SaysAtEveryLengthThatTheFileIsCutShort) {
 
 TEST_F(KeySlotsTest, RefusesTheFileAfterDamageToAnyBit) {
   KeySlots slots = created();
-  slots.addKeyFile(slots.openWithPassphrase("open sesame"), random_, token_, "token");
+  slots.add(slots.open(SlotKind::kPassphrase, "open sesame").master, random_, SlotKind::kKeyFile,
+            token_, "token");
   const std::string whole = image();
   for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
     std::string damaged = whole;
@@ -264,8 +282,8 @@ TEST_F(KeySlotsTest, RefusesTheFileAfterDamageToAnyBit) {
 // Not damage but malice: whoever can write the file can also set its check sum right.
 TEST_F(KeySlotsTest, NeverGivesAWrongKeyWhenAByteIsForged) {
   KeySlots slots = created();
-  const Secret master = slots.openWithPassphrase("open sesame");
-  slots.addKeyFile(master, random_, token_, "token");
+  const Secret master = slots.open(SlotKind::kPassphrase, "open sesame").master;
+  slots.add(master, random_, SlotKind::kKeyFile, token_, "token");
   slots.remove(1);
   const std::string whole = image();
   int refusedByTheSeal = 0;
@@ -273,7 +291,7 @@ TEST_F(KeySlotsTest, NeverGivesAWrongKeyWhenAByteIsForged) {
     std::string forged = whole;
     forged[i] = static_cast<char>(forged[i] ^ 1);
     put(withRepairedTrailer(forged));
-    const std::string code = codeOf([&] { KeySlots(file_).openWithKeyFile(token_); });
+    const std::string code = codeOf([&] { KeySlots(file_).open(SlotKind::kKeyFile, token_); });
     EXPECT_NE(code, "none") << i;
     refusedByTheSeal += code == "key.wrong-key-file" ? 1 : 0;
   }
@@ -291,7 +309,8 @@ TEST_F(KeySlotsTest, NeverOpensAPassphraseSlotWhoseCostWasForged) {
     std::string forged = whole;
     forged[i] = static_cast<char>(forged[i] ^ 1);
     put(withRepairedTrailer(forged));
-    EXPECT_NE(codeOf([&] { KeySlots(file_).openWithPassphrase("open sesame"); }), "none") << i;
+    EXPECT_NE(codeOf([&] { KeySlots(file_).open(SlotKind::kPassphrase, "open sesame"); }), "none")
+        << i;
   }
 }
 
@@ -322,7 +341,12 @@ TEST_F(KeySlotsTest, RefusesSlotsThatAreNoneTooManyDoubleOrOfNoKnownKind) {
             "key.file-damaged");
   EXPECT_EQ(codeAfter([](KeySlotFile& file) { file.slots[0].number = 0; }), "key.file-damaged");
   EXPECT_EQ(codeAfter([](KeySlotFile& file) { file.slots[0].number = 17; }), "key.file-damaged");
-  EXPECT_EQ(codeAfter([](KeySlotFile& file) { file.slots[0].kind = SlotKind{3}; }),
+  EXPECT_EQ(codeAfter([](KeySlotFile& file) { file.slots[0].kind = SlotKind{0}; }),
+            "key.file-damaged");
+  EXPECT_EQ(codeAfter([](KeySlotFile& file) {
+              file.slots[0].kind = SlotKind{5};
+              file.slots[0].cost = {0, 0, 0};
+            }),
             "key.file-damaged");
   EXPECT_EQ(codeAfter([](KeySlotFile& file) { file.slots[0].kind = SlotKind::kKeyFile; }),
             "key.file-damaged");
@@ -353,20 +377,21 @@ TEST_F(KeySlotsTest, DoesNotAcceptASlotOfAnotherStoreNorAtAnotherNumber) {
   KeySlotFile spliced = mine;
   spliced.slots[0] = theirs.slots[0];
   put(encodeKeySlotFile(spliced));
-  EXPECT_EQ(codeOf([&] { KeySlots(file_).openWithPassphrase("thief's own"); }),
+  EXPECT_EQ(codeOf([&] { KeySlots(file_).open(SlotKind::kPassphrase, "thief's own"); }),
             "key.wrong-passphrase");
 
   KeySlotFile renumbered = mine;
   renumbered.slots[0].number = 2;
   put(encodeKeySlotFile(renumbered));
-  EXPECT_EQ(codeOf([&] { KeySlots(file_).openWithPassphrase("open sesame"); }),
+  EXPECT_EQ(codeOf([&] { KeySlots(file_).open(SlotKind::kPassphrase, "open sesame"); }),
             "key.wrong-passphrase");
 
   // Even the thief's whole file with my store's check of the master key gives no key.
   KeySlotFile checked = theirs;
   checked.masterCheck = mine.masterCheck;
   put(encodeKeySlotFile(checked));
-  EXPECT_EQ(codeOf([&] { KeySlots(file_).openWithPassphrase("thief's own"); }), "key.file-damaged");
+  EXPECT_EQ(codeOf([&] { KeySlots(file_).open(SlotKind::kPassphrase, "thief's own"); }),
+            "key.file-damaged");
 }
 
 }  // namespace

@@ -33,7 +33,9 @@ std::unique_ptr<server::Node> makeNode(const std::filesystem::path& directory, s
 }
 
 std::unique_ptr<server::Node> openNode(const std::filesystem::path& directory) {
-  return std::make_unique<server::Node>(directory, kTestPassphrase, programmes());
+  const crypto::SlotSecret passphrase{crypto::SlotKind::kPassphrase,
+                                      crypto::Secret::copyOf(kTestPassphrase)};
+  return std::make_unique<server::Node>(directory, passphrase, programmes());
 }
 
 }  // namespace waystation::testing
