@@ -166,7 +166,8 @@ void Database::configure(int cacheKiB) {
   execute("PRAGMA mmap_size = 0");
   execute("PRAGMA trusted_schema = OFF");
   execute("PRAGMA foreign_keys = ON");
-  execute("PRAGMA synchronous = FULL");
+  // As FULL in a log; while a database is made, the deletion of the journal is synced too.
+  execute("PRAGMA synchronous = EXTRA");
   execute(inKiB(cacheKiB));
   execute("PRAGMA cache_spill = " + std::to_string(kPagesBeforeSpilling));
   sqlite3_set_authorizer(handle_, authorize, nullptr);

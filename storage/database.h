@@ -56,7 +56,7 @@ class Statement {
 
 // One connection to an encrypted database. Not for two threads at once.
 //
-// Every connection has: our VFS, foreign_keys on, temp_store in memory, WAL, synchronous=FULL,
+// Every connection has: our VFS, foreign_keys on, temp_store in memory, WAL, synchronous=EXTRA,
 // mmap off, trusted_schema off. Failures (codes): "store.wrong-key" and "store.foreign-file" before
 // any byte is written; "store.damaged-page" with file and page; "store.full"; "store.busy";
 // "store.sqlite" for the rest. A failed fsync ends the process.

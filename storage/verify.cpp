@@ -3,8 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
-#include <set>
 
 #include "crypto/failure.h"
 #include "storage/encrypting_vfs.h"
@@ -38,6 +38,8 @@ class Verification {
 
  private:
   void readLog();
+  void takeSaltOfFrame(std::int64_t frame);
+  bool isInDatabase(const PlainFile& log);
   void noteFrame(std::int64_t frame);
   void readPages();
   bool opensPage(std::int64_t offset, std::uint32_t number);
@@ -47,12 +49,15 @@ class Verification {
   std::vector<std::string> damage_;
   std::array<char, kFrameSize> sealed_{};
   std::array<char, kFrameSize> plain_{};
-  // Of the running generation of the log: pages in committed frames, those of the transaction
-  // that is being read, and what is damaged there.
+  // Of the running generation of the log: the last frame of each page among those that recovery
+  // uses, and among those of the transaction that is being read; how many pages the database had
+  // at the last commit; the first damage, and how many commits there are from there.
   std::array<char, 8> salt_{};
-  std::set<std::uint32_t> committed_;
-  std::set<std::uint32_t> open_;
-  std::vector<std::string> openDamage_;
+  std::map<std::uint32_t, std::int64_t> committed_;
+  std::map<std::uint32_t, std::int64_t> open_;
+  std::uint32_t pagesCommitted_ = 0;
+  std::string logDamage_;
+  int commitsFromDamage_ = 0;
 };
 
 void Verification::readLog() {
@@ -61,38 +66,70 @@ void Verification::readLog() {
   if (!log) return;
   std::array<char, kLogHeaderSize> sealed;
   std::array<char, kLogHeaderSize> header;
-  if (!isWhole(log->read(sealed.data(), sealed.size(), 0), 0, name) ||
-      !format_.openLogHeader(sealed.data(), header.data())) {
-    damage_.push_back("The header of " + name + " does not authenticate: the log is not used.");
-    return;
-  }
-  std::memcpy(salt_.data(), header.data() + 16, salt_.size());
+  const bool isHeaded = isWhole(log->read(sealed.data(), sealed.size(), 0), 0, name) &&
+                        format_.openLogHeader(sealed.data(), header.data());
+  if (isHeaded) std::memcpy(salt_.data(), header.data() + 16, salt_.size());
   for (std::int64_t frame = kLogHeaderSize;; frame += kFrameStep) {
-    if (!isWhole(log->read(sealed_.data(), kFrameSize, frame), frame, name)) return;
+    if (!isWhole(log->read(sealed_.data(), kFrameSize, frame), frame, name)) break;
+    if (frame == kLogHeaderSize && !isHeaded) takeSaltOfFrame(frame);
     noteFrame(frame);
+  }
+  if (isHeaded) return;
+  if (!isInDatabase(*log)) {
+    damage_.push_back("The header of " + name +
+                      " does not authenticate: what was committed there is not recovered.");
+  }
+  committed_.clear();
+}
+
+void Verification::takeSaltOfFrame(std::int64_t frame) {
+  if (format_.openFrameHeader(frame, sealed_.data(), plain_.data())) {
+    std::memcpy(salt_.data(), plain_.data() + 8, salt_.size());
   }
 }
 
-// Frames after the last commit are an unfinished transaction or remains of an older log, so damage
-// counts only when a commit of this generation follows it.
+// A power cut may tear the header of a log that starts anew. All that the log had held is in the
+// database then, page for page.
+bool Verification::isInDatabase(const PlainFile& log) {
+  if (!logDamage_.empty()) return false;
+  std::array<char, kPageSize> committed;
+  for (const auto& [number, frame] : committed_) {
+    if (number > pagesCommitted_) continue;
+    const std::int64_t page = frame + static_cast<std::int64_t>(kFrameHeaderSize);
+    if (log.read(sealed_.data(), kPageSize, page) != SQLITE_OK ||
+        !format_.openPage(PageDomain::kStore, number, sealed_.data(), committed.data()) ||
+        !opensPage((static_cast<std::int64_t>(number) - 1) * kPageStep, number) ||
+        std::memcmp(plain_.data(), committed.data(), kPageSize) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Recovery uses what was committed before the first damage. A transaction is synced before the next
+// one is written: so frames after the last commit, and the last commit itself, may be torn by a
+// power cut, before anybody was told that they are kept. Damage is what a second commit follows.
 void Verification::noteFrame(std::int64_t frame) {
   const bool headed = format_.openFrameHeader(frame, sealed_.data(), plain_.data());
   if (headed && std::memcmp(plain_.data() + 8, salt_.data(), salt_.size()) != 0) return;
   const std::uint32_t number = headed ? loadBigEndian32(plain_.data()) : 0;
   const bool commits = headed && loadBigEndian32(plain_.data() + 4) != 0;
-  if (headed && format_.openPage(PageDomain::kStore, number, sealed_.data() + kFrameHeaderSize,
-                                 plain_.data() + kFrameHeaderSize)) {
-    open_.insert(number);
-  } else {
-    openDamage_.push_back("The log of " + store_.path() + " is damaged at byte " +
-                          std::to_string(frame) +
-                          ": what was committed after that is not recovered.");
+  const bool opens =
+      headed && format_.openPage(PageDomain::kStore, number, sealed_.data() + kFrameHeaderSize,
+                                 plain_.data() + kFrameHeaderSize);
+  if (!opens && logDamage_.empty()) {
+    logDamage_ = "The log of " + store_.path() + " is damaged at byte " + std::to_string(frame) +
+                 ": what was committed after that is not recovered.";
   }
+  if (!logDamage_.empty()) {
+    if (commits && ++commitsFromDamage_ == 2) damage_.push_back(logDamage_);
+    return;
+  }
+  open_[number] = frame;
   if (!commits) return;
-  committed_.merge(open_);
-  damage_.insert(damage_.end(), openDamage_.begin(), openDamage_.end());
+  pagesCommitted_ = loadBigEndian32(plain_.data() + 4);
+  for (const auto& [page, at] : open_) committed_[page] = at;
   open_.clear();
-  openDamage_.clear();
 }
 
 void Verification::readPages() {

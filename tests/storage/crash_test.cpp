@@ -7,6 +7,7 @@
 #include <cstring>
 #include <random>
 
+#include "storage/page_format.h"
 #include "storage/verify.h"
 #include "tests/support/storage/store_on_disk.h"
 
@@ -103,6 +104,73 @@ TEST(Crash, AHotJournalIsRolledBack) {
   EXPECT_EQ(numberFrom(copy, "SELECT count(*) FROM people WHERE name = 'person ' || id"), 3000);
   EXPECT_EQ(numberFrom(copy, "SELECT count(*) FROM people"), 3000);
   EXPECT_FALSE(std::filesystem::exists(journalOf(directory / "copy")));
+}
+
+// The disk was writing page 1 for a checkpoint when the power went, and spoilt all of it: the log
+// has the page, and shows that the key is the right one.
+TEST(Crash, APageOneThatIsSpoiltAtBothEndsComesBackFromTheLog) {
+  const TemporaryDirectory directory;
+  const auto database = storeWithRows(directory / "store", 30);
+  copyAsIfCrashed(directory / "store", directory / "copy");
+  std::string bytes = bytesOf(directory / "copy");
+  for (const char spoilt : {'\0', 'x'}) {
+    bytes.replace(0, kPageSize, std::string(kPageSize, spoilt));
+    writeBytes(directory / "copy", bytes);
+    EXPECT_EQ(codeOf([&] { Database(directory / "copy", keyOf('o'), OpenMode::kReadOnly); }),
+              "store.wrong-key");
+    EXPECT_EQ(bytesOf(directory / "copy"), bytes);
+    const Database read(directory / "copy", keyOf('k'), OpenMode::kReadOnly);
+  }
+  Database copy(directory / "copy", keyOf('k'), OpenMode::kReadWrite);
+  EXPECT_EQ(numberFrom(copy, "SELECT count(*) FROM people"), 30);
+  EXPECT_EQ(textFrom(copy, "PRAGMA integrity_check"), "ok");
+}
+
+TEST(Crash, AJournalOfTheSameKeyBringsBackASpoiltPageOne) {
+  const TemporaryDirectory directory;
+  const auto database = storeWithRows(directory / "store", 30);
+  database->execute("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 10; PRAGMA cache_spill = 1");
+  Transaction transaction(*database);
+  database->execute("UPDATE people SET name = hex(randomblob(500))");
+  copyAsIfCrashed(directory / "store", directory / "copy");
+  std::string bytes = bytesOf(directory / "copy");
+  bytes.replace(0, kPageSize, std::string(kPageSize, 'x'));
+  writeBytes(directory / "copy", bytes);
+  Database copy(directory / "copy", keyOf('k'), OpenMode::kReadWrite);
+  EXPECT_EQ(numberFrom(copy, "SELECT count(*) FROM people WHERE name = 'person ' || id"), 30);
+}
+
+// The last commit of a log may have been on its way to the disk, and acknowledged to nobody.
+TEST(Crash, ATornLastCommitIsNoDamageAndOneBeforeItIs) {
+  const TemporaryDirectory directory;
+  const auto database = storeWithRows(directory / "store", 30);
+  copyAsIfCrashed(directory / "store", directory / "copy");
+  const std::string log = bytesOf(logOf(directory / "copy"));
+  const auto damageOf = [&](std::size_t fromEnd) {
+    std::string torn = log;
+    torn[log.size() - fromEnd * kFrameSize + 1000] ^= 1;
+    writeBytes(logOf(directory / "copy"), torn);
+    return verifyPages(directory / "copy", keyOf('k')).size();
+  };
+  EXPECT_EQ(damageOf(1), 0U);
+  EXPECT_EQ(damageOf(2), 1U);
+}
+
+// A log that starts anew gets a new header first. What it held before is in the database by then.
+TEST(Crash, ATornHeaderOfALogIsDamageOnlyWhenTheDatabaseLacksWhatIsInIt) {
+  const TemporaryDirectory directory;
+  const auto database = storeWithRows(directory / "store", 30);
+  const auto damageOfTornHeader = [&] {
+    copyAsIfCrashed(directory / "store", directory / "copy");
+    std::string log = bytesOf(logOf(directory / "copy"));
+    log[20] ^= 1;
+    writeBytes(logOf(directory / "copy"), log);
+    return verifyPages(directory / "copy", keyOf('k')).size();
+  };
+  EXPECT_EQ(damageOfTornHeader(), 1U);
+  database->execute("PRAGMA wal_checkpoint(FULL)");
+  EXPECT_EQ(damageOfTornHeader(), 0U);
+  EXPECT_GT(std::filesystem::file_size(logOf(directory / "copy")), 0U);
 }
 
 // The child says over a pipe what has been committed, until it is killed.
