@@ -85,9 +85,8 @@ bool Snapshot::tryHold(Connections& connections) {
 
 void Snapshot::read(std::uint32_t number, char* body) {
   for (int tries = 0; tries < kReadTries; ++tries) {
-    const ssize_t got = ::pread(store_->descriptor(), sealed_.data(), kPageSize,
-                                (static_cast<std::int64_t>(number) - 1) * kPageStep);
-    if (got == static_cast<ssize_t>(kPageSize) &&
+    const std::int64_t offset = (static_cast<std::int64_t>(number) - 1) * kPageStep;
+    if (store_->read(sealed_.data(), kPageSize, offset) == SQLITE_OK &&
         format_.openPage(PageDomain::kStore, number, sealed_.data(), plain_.data())) {
       std::memcpy(body, plain_.data(), kPageBodySize);
       return;
