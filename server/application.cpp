@@ -52,6 +52,23 @@ Json exchangeJson(const http::ExchangeSummary& exchange) {
   return row;
 }
 
+// Differences that were found: each means a defect, a broken disk or tampering.
+void addHealings(Json& status, storage::Store& store) {
+  constexpr int kNewest = 20;
+  status["healings"] = {{"count", store.countHealings(false)},
+                        {"open", store.countHealings(true)},
+                        {"newest", Json::array()}};
+  for (const storage::HealingRow& row : store.healings(kNewest)) {
+    status["healings"]["newest"].push_back({{"with", row.peer},
+                                            {"found", sync::formatTime(row.foundMs)},
+                                            {"damaged", row.damaged},
+                                            {"received", row.received},
+                                            {"sent", row.sent},
+                                            {"refused", row.refused},
+                                            {"agreed", timeOrNull(row.agreedMs)}});
+  }
+}
+
 void addLink(Json& status, const http::LinkView& view) {
   status["state"] = http::nameOf(view.state);
   status["lastContact"] = timeOrNull(view.lastContactMs);
@@ -97,6 +114,7 @@ Json statusOf(Node& node) {
     status["conflicts"] = store.countConflicts();
     status["quarantined"] = store.countQuarantine();
     status["records"] = store.countRecords("");
+    addHealings(status, store);
   });
   std::error_code ignored;
   status["diskFreeBytes"] = std::filesystem::space(node.directory(), ignored).available;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "storage/database.h"
@@ -98,6 +99,18 @@ struct QuarantineRow {
   std::string body;
 };
 
+// A difference that was found, and what became of it. Never removed: it is an alarm.
+struct HealingRow {
+  std::int64_t id = 0;
+  std::string peer;  // the leaf; "hub"; "store" for damage found without a peer
+  std::int64_t foundMs = 0;
+  std::int64_t damaged = 0;   // states or digests here that did not agree with the journal
+  std::int64_t received = 0;  // writes joined that the other side had and this one did not
+  std::int64_t sent = 0;      // records sent for it
+  std::int64_t refused = 0;   // writes of the other side that were not let in
+  std::int64_t agreedMs = 0;  // when both were found equal again; 0: not yet
+};
+
 struct RecordQuery {
   std::string kind;   // empty: any
   std::string root;   // 16 bytes, or empty: any
@@ -132,6 +145,7 @@ class Store {
   void eachRecord(const std::function<void(const RecordRow&)>& visit);
   std::optional<RootRow> root(std::string_view id);
   void putRoot(std::string_view id, const RootRow& row);
+  void removeRoot(std::string_view id);
   // Roots whose custody or scope names the leaf, or whose scope is everybody's.
   std::vector<std::string> rootsMeantFor(std::string_view leafName);
   // Digests of all roots not about to leave.
@@ -141,8 +155,10 @@ class Store {
   std::int64_t appendJournal(const JournalRow& row);
   std::optional<JournalRow> journal(std::int64_t seq);
   std::optional<std::int64_t> journalSeq(std::uint64_t replica, std::uint64_t counter);
+  std::vector<JournalRow> journalOfDot(std::uint64_t replica, std::uint64_t counter);
   void linkRecord(std::int64_t recordRow, std::int64_t seq);
   bool isLinked(std::int64_t recordRow, std::uint64_t replica, std::uint64_t counter);
+  void unlinkRecord(std::int64_t recordRow, std::int64_t seq);
   // Entries that touch a record, newest first, from below `beforeSeq`.
   std::vector<JournalRow> journalOfRecord(std::int64_t recordRow, std::int64_t beforeSeq,
                                           int limit);
@@ -153,6 +169,7 @@ class Store {
   std::optional<IncarnationRow> incarnation(std::uint64_t id);
   void appendUpward(const UpwardRow& row);
   std::optional<UpwardRow> upward(std::uint64_t incarnation, std::uint64_t number);
+  std::optional<UpwardRow> upwardOfSeq(std::int64_t seq);
   // Links after the one whose journal entry is `afterSeq`, in the order in which they were made.
   std::vector<UpwardRow> upwardAfter(std::int64_t afterSeq, int limit);
   std::int64_t countUpwardAfter(std::int64_t seq);
@@ -215,6 +232,23 @@ class Store {
   bool hasQuarantine(std::string_view leaf);
   bool isQuarantined(std::string_view leaf, std::string_view body);
   std::vector<QuarantineRow> quarantine(int limit);
+
+  // Agreement. Each record of the roots that a leaf holds, and of all held here but those about to
+  // leave.
+  using EachState = std::function<void(std::string_view id, std::string_view state)>;
+  void eachStateInScope(std::int64_t leaf, const EachState& visit);
+  void eachStateHeld(const EachState& visit);
+  // Records in order of root, from behind `afterRoot`, until `visit` answers false.
+  void eachStateByRoot(std::string_view afterRoot,
+                       const std::function<bool(std::string_view root, std::string_view id,
+                                                std::string_view state)>& visit);
+  // Roots noted from behind `after` up to `upTo` (empty: to the end).
+  std::vector<std::pair<std::string, RootRow>> rootsBetween(std::string_view after,
+                                                            std::string_view upTo);
+  void putHealing(const HealingRow& row);  // inserts where row.id is 0
+  std::optional<HealingRow> lastHealing(std::string_view peer);
+  std::vector<HealingRow> healings(int limit);  // newest first
+  std::int64_t countHealings(bool onlyOpen);
 
   // The search index: a projection, rebuilt from the records at any time.
   void putSearch(std::int64_t recordRow, std::string_view words);

@@ -59,6 +59,16 @@ std::optional<std::int64_t> Store::journalSeq(std::uint64_t replica, std::uint64
   return statement.integer(0);
 }
 
+std::vector<JournalRow> Store::journalOfDot(std::uint64_t replica, std::uint64_t counter) {
+  Statement statement = db_.statement(
+      "SELECT seq, replica, counter, received_ms, body FROM journal WHERE replica = ? AND "
+      "counter = ? ORDER BY seq");
+  statement.bind(1, signedOf(replica)).bind(2, signedOf(counter));
+  std::vector<JournalRow> rows;
+  while (statement.step()) rows.push_back(readJournal(statement));
+  return rows;
+}
+
 void Store::linkRecord(std::int64_t recordRow, std::int64_t seq) {
   db_.statement("INSERT OR IGNORE INTO journal_records VALUES(?, ?)")
       .bind(1, recordRow)
@@ -129,6 +139,13 @@ std::optional<UpwardRow> Store::upward(std::uint64_t incarnation, std::uint64_t 
   if (!statement.bind(1, signedOf(incarnation)).bind(2, signedOf(number)).step()) {
     return std::nullopt;
   }
+  return readUpward(statement);
+}
+
+std::optional<UpwardRow> Store::upwardOfSeq(std::int64_t seq) {
+  Statement statement = db_.statement(
+      "SELECT incarnation, number, seq, salt, hash, digest FROM upward WHERE seq = ?");
+  if (!statement.bind(1, seq).step()) return std::nullopt;
   return readUpward(statement);
 }
 

@@ -73,6 +73,13 @@ CREATE VIRTUAL TABLE search USING fts5(
 ALTER TABLE releasing ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE upward ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
 CREATE INDEX chains_by_incarnation ON chains(incarnation);
+)sql",
+                                                      // Differences found between two nodes.
+                                                      R"sql(
+CREATE TABLE healings(
+  id INTEGER PRIMARY KEY, peer TEXT NOT NULL, found_ms INTEGER NOT NULL, damaged INTEGER NOT NULL,
+  received INTEGER NOT NULL, sent INTEGER NOT NULL, refused INTEGER NOT NULL,
+  agreed_ms INTEGER NOT NULL);
 )sql"};
   return migrations;
 }

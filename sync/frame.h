@@ -17,6 +17,9 @@ enum class FrameType : std::uint8_t {
   kWelcome = 16,     // hub: what it has received
   kFeed = 17,        // hub: the next entries of the leaf's feed, compressed
   kEnd = 18,         // hub: the answer is whole
+  kCompare = 40,     // both: ranges of records with fingerprints or lists
+  kWanted = 41,      // both: records that the other side is asked for
+  kHealing = 42,     // both: records as pruned changes, compressed by itself
 };
 
 // No frame is longer: a peer that announces more is refused before a byte of it is kept.

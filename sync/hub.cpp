@@ -94,7 +94,7 @@ void HubExchange::receive(std::string_view bytes) {
         receipts(decodeReceipts(frame->payload));
         break;
       default:
-        break;  // a later version's frame: passed over
+        healingWords_.take(*frame);  // else a later version's frame: passed over
     }
   }
 }
@@ -238,9 +238,11 @@ Agreement HubExchange::compare(Work& work, const Welcome& welcome) {
   if (welcome.feed.number != welcome.feedHead || !welcome.feed.within.empty()) {
     return Agreement::kNotCompared;
   }
-  // It holds what this hub does not: known, and no sign of damage.
-  if (work.store().hasQuarantine(leaf_.name)) return Agreement::kNotCompared;
-  return work.scopeSum(leaf_.leaf) == *hello_->digest ? Agreement::kAgree : Agreement::kDiffer;
+  const std::optional<StateSum> expected = expectedSum(work, leaf_);
+  if (!expected) return Agreement::kNotCompared;
+  if (*expected == *hello_->digest) return Agreement::kAgree;
+  // While it is being mended, the digest is that of before.
+  return healingWords_.any() ? Agreement::kNotCompared : Agreement::kDiffer;
 }
 
 // The furthest that this hub knows of the leaf's chain.
@@ -287,6 +289,7 @@ void HubExchange::startFeed(Welcome& welcome) {
   Work work(replica_, *writer);
   storage::Store& store = work.store();
   leaf_ = store.leafByName(leaf_.name).value_or(leaf_);
+  const bool mended = checkSomeRoots(work) != 0;
   const std::uint64_t before = store.numberedFeed(leaf_.leaf);
   const std::uint64_t epoch = feedEpoch(store);
   begin(store, *hello_, welcome);
@@ -302,8 +305,10 @@ void HubExchange::startFeed(Welcome& welcome) {
   welcome.feed = cursor;
   welcome.feedHead = store.numberFeed(leaf_.leaf);
   welcome.agreement = compare(work, welcome);  // in the state in which the feed was numbered
+  const bool noted = noteAgreement(work, leaf_.name, welcome.agreement);
   const std::int64_t now = replica_.clock().nowMs();
-  const bool moved = welcome.feedHead != before || leaf_.feedAcked != cursor.number ||
+  const bool moved = mended || noted || welcome.feedHead != before ||
+                     leaf_.feedAcked != cursor.number ||
                      now - leaf_.lastContactMs > kContactWrittenEveryMs;
   if (!moved) return;
   store.pruneFeed(leaf_.leaf, cursor.number);
@@ -313,16 +318,28 @@ void HubExchange::startFeed(Welcome& welcome) {
   work.commit();
 }
 
+std::string HubExchange::heal(const Welcome& welcome) {
+  const bool differ = welcome.agreement == Agreement::kDiffer;
+  if (!differ && !healingWords_.any()) return {};
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  std::string frames = healAtHub(work, leaf_, healingWords_, differ, healing_);
+  work.commit();
+  return frames;
+}
+
 std::string HubExchange::answer(std::size_t downBytes) {
   if (!hello_ || frames_.inMidFrame()) {
     throw Failure("sync.cut", "The request ended in the middle of a part. What was whole is kept.");
   }
   Welcome welcome;
   startFeed(welcome);
+  const std::string healing = heal(welcome);
   const storage::Connections::Lease reader = connections_.reader();
   storage::Store store(*reader);
   std::string body = encodeFrame(FrameType::kWelcome, encodeWelcome(welcome));
   addFeed(store, welcome.feed, downBytes, body);
+  body += healing;
   return body + encodeFrame(FrameType::kEnd, more_ ? std::string_view("\x01", 1) : "");
 }
 

@@ -10,6 +10,7 @@
 #include "storage/database.h"
 #include "sync/feed_codec.h"
 #include "sync/frame.h"
+#include "sync/healing.h"
 #include "sync/messages.h"
 #include "sync/replica.h"
 
@@ -40,6 +41,7 @@ class HubExchange {
 
   std::size_t changesIn() const { return changesIn_; }
   std::size_t quarantined() const { return quarantined_; }
+  const HealingCounts& healing() const { return healing_; }
 
  private:
   struct FeedBuilder;
@@ -64,6 +66,7 @@ class HubExchange {
   Position newest(storage::Store& store);
   void startFeed(Welcome& welcome);
   Agreement compare(Work& work, const Welcome& welcome);
+  std::string heal(const Welcome& welcome);
   void addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
                std::string& body);
 
@@ -79,6 +82,8 @@ class HubExchange {
   bool rewind_ = false;           // the leaf's changes do not follow on what this hub has
   bool refill_ = false;           // the leaf lacks what it once had
   bool more_ = false;
+  HealingWords healingWords_;
+  HealingCounts healing_;
   std::size_t changesIn_ = 0;
   std::size_t quarantined_ = 0;
 };

@@ -138,7 +138,17 @@ void LeafExchange::addDigest(storage::Store& store) {
   hello_.digest = sum;
 }
 
+// Before the digest is made of what stands beside the records.
+void LeafExchange::checkRoots() {
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  outcome_.healing.damaged = checkSomeRoots(work);
+  if (outcome_.healing.damaged != 0) work.commit();
+  healingFrames_ = nextHealingFrames(work);
+}
+
 std::string LeafExchange::request() {
+  checkRoots();
   const storage::Connections::Lease reader = connections_.reader();
   reader->execute("BEGIN");
   std::string changes;
@@ -158,7 +168,7 @@ std::string LeafExchange::request() {
   reader->execute("COMMIT");
   std::string body = encodeFrame(FrameType::kHello, encodeHello(hello_));
   if (!receipts_.empty()) body += encodeFrame(FrameType::kReceipts, encodeReceipts(receipts_));
-  return body + changes;
+  return body + changes + healingFrames_;
 }
 
 // How far the hub has come, as a link of this node's own chain.
@@ -194,7 +204,9 @@ void LeafExchange::welcome(const Welcome& welcome) {
   acknowledge(store, welcome, state);
   if (!(welcome.feed == state.feed)) state.feed = welcome.feed;
   for (const std::string& root : receipts_) store.removeReceipt(root);
-  const bool moved = !(state.acknowledged == before.acknowledged) ||
+  const bool healed = !healingFrames_.empty() && clearNextHealing(store);
+  const bool noted = noteAgreement(work, kHubPeer, welcome.agreement);
+  const bool moved = healed || noted || !(state.acknowledged == before.acknowledged) ||
                      state.acknowledgedSeq != before.acknowledgedSeq ||
                      !(state.feed == before.feed) || !receipts_.empty();
   if (moved) {
@@ -244,6 +256,8 @@ void LeafExchange::receive(std::string_view bytes) {
     } else if (frame->type == FrameType::kEnd && welcomed_) {
       outcome_.more = !frame->payload.empty() && frame->payload[0] != 0;
       ended_ = true;
+    } else if (welcomed_) {
+      healingWords_.take(*frame);
     }
   }
 }
@@ -267,6 +281,21 @@ void LeafExchange::letGo() {
   outcome_.more = true;  // the receipts want to go up
 }
 
+// Once the feed is applied: what it brought is no difference.
+void LeafExchange::heal() {
+  if (healingWords_.any()) {
+    const storage::Connections::Lease writer = connections_.writer();
+    Work work(replica_, *writer);
+    const HealingCounts counts = healAtLeaf(work, healingWords_);
+    work.commit();
+    outcome_.healing.damaged += counts.damaged;
+    outcome_.healing.received += counts.received;
+    outcome_.healing.sent += counts.sent;
+  }
+  // Something is to be said next, or it is to be seen whether that was all.
+  if (healingWords_.any() || !healingFrames_.empty()) outcome_.more = true;
+}
+
 ExchangeOutcome LeafExchange::finish() {
   if (!ended_) {
     throw Failure("sync.cut",
@@ -274,6 +303,7 @@ ExchangeOutcome LeafExchange::finish() {
                   "rest follows when the link is back.");
   }
   outcome_.more = outcome_.more || moreUp_ || outcome_.rewound;
+  heal();
   letGo();
   return outcome_;
 }

@@ -11,6 +11,7 @@
 #include "storage/database.h"
 #include "sync/feed_codec.h"
 #include "sync/frame.h"
+#include "sync/healing.h"
 #include "sync/messages.h"
 #include "sync/replica.h"
 
@@ -32,6 +33,7 @@ struct ExchangeOutcome {
   bool more = false;     // either side has more to send: go on at once
   bool rewound = false;  // the hub has less than this leaf thought
   Agreement agreement = Agreement::kNotCompared;
+  HealingCounts healing;           // what was mended, of a difference found in this one or before
   std::int64_t clockOffsetMs = 0;  // hub minus leaf, the way of the answer not taken off
 };
 
@@ -58,6 +60,8 @@ class LeafExchange {
   void acknowledge(storage::Store& store, const Welcome& welcome, LeafState& state);
   void applyFeed(const FeedFrame& frame);
   void letGo();
+  void checkRoots();
+  void heal();
 
   Replica& replica_;
   storage::Connections& connections_;
@@ -65,6 +69,8 @@ class LeafExchange {
   std::size_t upBytes_;
   Hello hello_;
   std::vector<std::string> receipts_;
+  HealingWords healingWords_;
+  std::string healingFrames_;
   FrameReader frames_;
   PackedFrameReader unpack_;
   std::uint64_t feedEpoch_ = 0;

@@ -54,6 +54,9 @@ class Replica {
   const std::string& node() const { return settings_.node; }
   bool hasHub() const { return settings_.hasHub; }
   const Clock& clock() const { return clock_; }
+  // The root up to which records were last held against digests (sync/healing.h); to be touched
+  // only under the writer.
+  std::string& checkedUpTo() { return checkedUpTo_; }
 
  private:
   friend class Work;
@@ -70,6 +73,7 @@ class Replica {
   crypto::Random& random_;
   ReplicaSettings settings_;
   State state_;
+  std::string checkedUpTo_;
   std::map<std::int64_t, StateSum> scopeSums_;  // of leaves; dropped when a root or scope changes
 };
 
@@ -115,6 +119,14 @@ class Work {
   // Removes a root and all that is kept of it but the digests of the chain.
   void evict(std::string_view root);
 
+  // Makes a record's state what the journal says, and its root's digest the sum over its records;
+  // answers whether the state was another. What no entry speaks of stays. Of `trusted`, the hub's
+  // word, writes that this node holds otherwise are taken over, but for its own.
+  bool rebuild(const RecordId& id, const std::vector<Change>& trusted = {});
+  // The same for all records of a root whose digest is not what its states sum up to; answers how
+  // many were mended.
+  std::size_t mendRoot(std::string_view root);
+
   std::optional<Record> record(const RecordId& id);
   storage::Store& store() { return store_; }
   Replica& replica() { return replica_; }
@@ -123,6 +135,8 @@ class Work {
 
   // The digest of all roots in a leaf's scope, as this transaction sees them.
   StateSum scopeSum(std::int64_t leaf);
+  // The sums kept in memory go: the next are made of what the store holds.
+  void forgetScopeSums() { replica_.scopeSums_.clear(); }
 
   // Returns when everything is on disk.
   void commit();
@@ -139,6 +153,8 @@ class Work {
   Joined joinRecord(const Change& change, const Edit& edit);
   void updateRoot(const Joined& joined);
   void appendChain(std::int64_t seq, std::string_view body);
+  bool putRebuilt(storage::RecordRow row, const Record& record);
+  void resum(std::string_view root);
   void applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp);
 
   Replica& replica_;

@@ -118,6 +118,12 @@ class FanOut {
 
 }  // namespace
 
+void describeRoot(const Record& record, storage::RootRow& root) {
+  root.scope = record.value(kScopeField);
+  const std::string_view custody = plainText(record.value(kCustodyField));
+  root.custody = custody.empty() ? officeOf(latest(*record.field(kKindField)).author) : custody;
+}
+
 bool isMeantFor(const storage::RootRow& root, std::string_view leafName) {
   if (root.custody == leafName) return true;
   if (root.scope == "\"all\"") return true;

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "storage/store.h"
-#include "sync/change.h"
+#include "sync/record.h"
 
 namespace waystation::sync {
 
@@ -14,6 +14,9 @@ class Work;
 // Which leaf holds which root, and what each has to be told (docs/spec/sync.md, "Scopes and
 // feeds"). A leaf holds a root when it has its custody, when the root's scope names it (or is
 // "all"), or when a root that it holds names the root and a hub granted it.
+
+// What a root's own record says of who holds it.
+void describeRoot(const Record& record, storage::RootRow& root);
 
 // Whether a root with these columns is meant for the leaf.
 bool isMeantFor(const storage::RootRow& root, std::string_view leafName);

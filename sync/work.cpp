@@ -233,12 +233,7 @@ void Work::updateRoot(const Joined& joined) {
   addTo(sum, joined.after);
   root.digest = sumBytes(sum);
   if (joined.isNew) ++root.records;
-  if (joined.row.root == joined.row.id) {
-    root.scope = joined.record.value(kScopeField);
-    const std::string_view custody = plainText(joined.record.value(kCustodyField));
-    root.custody =
-        custody.empty() ? officeOf(latest(*joined.record.field(kKindField)).author) : custody;
-  }
+  if (joined.row.root == joined.row.id) describeRoot(joined.record, root);
   store_.putRoot(joined.row.root, root);
 }
 

@@ -41,6 +41,18 @@ std::string agreeSentence(const Json& status) {
              : "This office and headquarters DO NOT hold the same: run `waystation check`.";
 }
 
+// Never taken back: somebody has to look into each.
+std::string healingSentence(const Json& status) {
+  const Json healings = status.value("healings", Json::object());
+  const std::int64_t count = healings.value("count", std::int64_t{0});
+  if (count == 0) return {};
+  const std::int64_t open = healings.value("open", std::int64_t{0});
+  const std::string newest = healings.at("newest").at(0).value("found", "");
+  return "ALARM: records were not what they must be, " + counted(count, "time", "times") +
+         ", last found " + newest + (open == 0 ? "; all was mended." : "; NOT all is mended yet.") +
+         " It means a defect, a failing disk or tampering: tell headquarters.";
+}
+
 std::vector<std::string> sentencesOf(const Json& status) {
   std::vector<std::string> lines = {linkSentence(status)};
   const auto number = [&](const char* name) {
@@ -50,6 +62,7 @@ std::vector<std::string> sentencesOf(const Json& status) {
     lines.push_back(counted(number("backlogUp"), "change waits", "changes wait") + " to go up.");
     lines.push_back(agreeSentence(status));
   }
+  lines.push_back(healingSentence(status));
   for (const Json& leaf : status.value("leaves", Json::array())) {
     lines.push_back(
         "Office " + leaf.value("office", "") + ": " + leaf.value("state", "") + ", " +

@@ -30,7 +30,8 @@ Failure refusalOf(const ClientResponse& response) {
 }
 
 bool isGain(const sync::ExchangeOutcome& outcome) {
-  return outcome.changesUp + outcome.changesDown + outcome.rootsEntered + outcome.rootsLeft > 0;
+  return outcome.changesUp + outcome.changesDown + outcome.rootsEntered + outcome.rootsLeft > 0 ||
+         outcome.healing.any();
 }
 
 Failure cancelled() {
