@@ -252,47 +252,6 @@ void takeOver(Work& work, const std::vector<Change>& changes, HealingCounts& cou
 
 }  // namespace
 
-std::size_t checkSomeRoots(Work& work, std::size_t records) {
-  std::string& cursor = work.replica().checkedUpTo();
-  const std::string from = cursor;
-  std::map<std::string, std::pair<StateSum, std::int64_t>> sums;
-  std::size_t count = 0;
-  bool toTheEnd = true;
-  work.store().eachStateByRoot(
-      from, [&](std::string_view root, std::string_view id, std::string_view state) {
-        if (count >= records && root != cursor) {
-          toTheEnd = false;
-          return false;
-        }
-        cursor = root;
-        auto& [sum, number] = sums[cursor];
-        addTo(sum, hashOf(RecordId::fromBytes(id), state));
-        ++number;
-        ++count;
-        return true;
-      });
-  if (toTheEnd) {
-    cursor.clear();
-    work.forgetScopeSums();  // the digests are read anew as well
-  }
-  std::vector<std::string> damaged;
-  for (const auto& [id, row] : work.store().rootsBetween(from, cursor)) {
-    const auto found = sums.find(id);
-    const bool fits = found != sums.end() && sumBytes(found->second.first) == row.digest &&
-                      found->second.second == row.records;
-    if (!fits) damaged.push_back(id);
-    if (found != sums.end()) sums.erase(found);
-  }
-  for (const auto& [id, sum] : sums) damaged.push_back(id);
-  storage::HealingRow healing = newHealing(work, kStorePeer);
-  for (const std::string& root : damaged) {
-    healing.damaged += static_cast<std::int64_t>(std::max<std::size_t>(work.mendRoot(root), 1));
-  }
-  healing.agreedMs = healing.foundMs;  // with itself; whether with others, the next exchange says
-  if (!damaged.empty()) work.store().putHealing(healing);
-  return damaged.size();
-}
-
 bool HealingWords::take(const Frame& frame) {
   switch (frame.type) {
     case FrameType::kCompare:
