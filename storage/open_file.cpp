@@ -38,17 +38,29 @@ int PlainFile::size(std::int64_t& bytes) const {
   return result;
 }
 
+namespace {
+
+[[noreturn]] void endProcess() {
+  // The kernel may have dropped the pages that it could not write; trying again would report
+  // success for bytes that are gone. Recovery at the next start reads what is really there.
+  std::fputs("waystation: the disk failed to keep data (fsync); stopping now\n", stderr);
+  std::abort();
+}
+
+}  // namespace
+
+void PlainFile::sync() const {
+  if (file_->pMethods->xSync(file_, SQLITE_SYNC_NORMAL) != SQLITE_OK) endProcess();
+}
+
 int OpenFile::truncate(std::int64_t size) {
   return plain_->get()->pMethods->xTruncate(plain_->get(), size);
 }
 
 int OpenFile::sync(int flags) {
   const int result = plain_->get()->pMethods->xSync(plain_->get(), flags);
-  if (result == SQLITE_OK) return result;
-  // The kernel may have dropped the pages that it could not write; trying again would report
-  // success for bytes that are gone. Recovery at the next start reads what is really there.
-  std::fputs("waystation: the disk failed to keep data (fsync); stopping now\n", stderr);
-  std::abort();
+  if (result != SQLITE_OK) endProcess();
+  return result;
 }
 
 int OpenFile::size(std::int64_t& size) {

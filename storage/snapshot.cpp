@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -40,6 +39,15 @@ bool foldLog(Database& writer) {
   }
   setPatience(writer, kUsualMs);
   return folded;
+}
+
+// What is read next comes from the disk. Only for a file that nobody has open: closing a second
+// descriptor would drop the process's locks on it.
+void dropFromMemory(const std::filesystem::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
+  ::close(descriptor);
 }
 
 }  // namespace
@@ -104,15 +112,9 @@ RebuiltDatabase::RebuiltDatabase(const std::filesystem::path& file, const crypto
   Database(file, key, OpenMode::kCreate).execute("PRAGMA user_version");
   store_ = EncryptingVfs::instance().acquire(file, key, OpenMode::kReadWrite);
   format_ = std::make_unique<PageFormat>(store_->keys(), store_->random());
-  // No connection is open here, so closing this again drops nobody's lock.
-  descriptor_ = ::open(store_->path().c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC);
-  if (descriptor_ < 0) {
+  if (store_->truncate(0) != SQLITE_OK) {
     throw Failure("store.sqlite", store_->path() + " can't be written to.");
   }
-}
-
-RebuiltDatabase::~RebuiltDatabase() {
-  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 void RebuiltDatabase::append(const char* body) {
@@ -124,31 +126,19 @@ void RebuiltDatabase::append(const char* body) {
                   "The backup's database has another shape. Nothing was changed.");
   }
   format_->sealPage(PageDomain::kStore, pages_, plain_.data(), sealed_.data());
-  std::size_t done = 0;
-  while (done < kPageSize) {
-    const ssize_t written = ::write(descriptor_, sealed_.data() + done, kPageSize - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      throw Failure(errno == ENOSPC ? "store.full" : "store.sqlite",
-                    std::string("The database can't be written: ") + std::strerror(errno) +
-                        ". What was there before is as it was.");
-    }
-    done += static_cast<std::size_t>(written);
-  }
-  store_->setSize(static_cast<std::int64_t>(pages_) * kPageStep);
+  const std::int64_t offset = (static_cast<std::int64_t>(pages_) - 1) * kPageStep;
+  const int result = store_->write(sealed_.data(), kPageSize, offset);
+  if (result == SQLITE_OK) return;
+  throw Failure(result == SQLITE_FULL ? "store.full" : "store.sqlite",
+                "The database can't be written: is the disk full? What was there before is as it "
+                "was.");
 }
 
 void RebuiltDatabase::finish() {
-  if (::fsync(descriptor_) != 0) {
-    throw Failure("store.sqlite",
-                  "The disk failed to keep the database (fsync). What was there "
-                  "before is as it was; check the disk.");
-  }
-  ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
-  ::close(descriptor_);
-  descriptor_ = -1;
+  store_->sync();
   format_.reset();
   store_.reset();
+  dropFromMemory(file_);
   const std::vector<std::string> damage = verifyPages(file_, key_);
   if (!damage.empty()) {
     throw Failure("store.damaged-page", "The disk does not give back what was written to it: " +

@@ -42,7 +42,6 @@ class Snapshot {
 class RebuiltDatabase {
  public:
   RebuiltDatabase(const std::filesystem::path& file, const crypto::Secret& key);
-  ~RebuiltDatabase();
   RebuiltDatabase(const RebuiltDatabase&) = delete;
   RebuiltDatabase& operator=(const RebuiltDatabase&) = delete;
 
@@ -57,7 +56,6 @@ class RebuiltDatabase {
   crypto::Secret key_;
   std::shared_ptr<StoreFile> store_;
   std::unique_ptr<PageFormat> format_;
-  int descriptor_ = -1;
   std::uint32_t pages_ = 0;
   std::array<char, kPageSize> sealed_;
   std::array<char, kPageSize> plain_;

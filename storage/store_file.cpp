@@ -76,6 +76,26 @@ int StoreFile::read(char* out, std::size_t size, std::int64_t offset) {
   return file_->read(out, size, offset);
 }
 
+int StoreFile::write(const char* bytes, std::size_t size, std::int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  const int result = file_->write(bytes, size, offset);
+  const std::int64_t end = offset + static_cast<std::int64_t>(size);
+  if (result == SQLITE_OK && end > size_) size_ = end;
+  return result;
+}
+
+int StoreFile::truncate(std::int64_t size) {
+  const std::lock_guard lock(mutex_);
+  const int result = file_->get()->pMethods->xTruncate(file_->get(), size);
+  if (result == SQLITE_OK) size_ = size;
+  return result;
+}
+
+void StoreFile::sync() {
+  const std::lock_guard lock(mutex_);
+  file_->sync();
+}
+
 std::unique_ptr<PlainFile> StoreFile::openBeside(const char* name, int kind) {
   int exists = 0;  // an empty file does not count
   if (plain_.xAccess(&plain_, name, SQLITE_ACCESS_EXISTS, &exists) != SQLITE_OK || exists == 0) {

@@ -42,6 +42,10 @@ class StoreFile {
   // Raw bytes of the database beside SQLite's connections; a result code of SQLite's. A handle of
   // another's must not be opened: closing it would drop the process's POSIX locks.
   int read(char* out, std::size_t size, std::int64_t offset);
+  int write(const char* bytes, std::size_t size, std::int64_t offset);
+  int truncate(std::int64_t size);
+  // Ends the process when the disk can't say that it has the bytes.
+  void sync();
   // The log beside the database, for reading; null when there is none, or nothing in it.
   std::unique_ptr<PlainFile> openLog();
 
