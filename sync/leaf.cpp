@@ -1,5 +1,7 @@
 #include "sync/leaf.h"
 
+#include <algorithm>
+
 #include "crypto/failure.h"
 #include "sync/byte_stream.h"
 
@@ -124,7 +126,7 @@ void LeafExchange::addChanges(storage::Store& store, std::string& body) {
         frames.addGone(link);
         total += link.digest.size();
       }
-      after = link.seq;
+      after = sentSeq_ = link.seq;
       hello_.head = SignedHead{link.incarnation, link.number, link.hash, {}};
     }
   }
@@ -191,7 +193,10 @@ void LeafExchange::acknowledge(storage::Store& store, const Welcome& welcome, Le
     state.acknowledged = {};
     state.acknowledgedSeq = 0;
   } else if (received.number != 0) {
-    state.acknowledged = received;  // it has what this restored store lost; the feed brings it
+    // It has what this restored store lost, and the feed brings it; and it has all of this request,
+    // or it would ask for a rewind.
+    state.acknowledged = received;
+    state.acknowledgedSeq = std::max(state.acknowledgedSeq, sentSeq_);
   }
 }
 

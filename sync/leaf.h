@@ -77,6 +77,7 @@ class LeafExchange {
   bool welcomed_ = false;
   bool ended_ = false;
   bool moreUp_ = false;
+  std::int64_t sentSeq_ = 0;  // the last journal entry that this exchange sends
   ExchangeOutcome outcome_;
 };
 

@@ -17,7 +17,7 @@ using waystation::simulator::Event;
 using waystation::simulator::Outcome;
 using waystation::simulator::Settings;
 
-constexpr int kShrinkingTries = 3000;
+constexpr int kShrinkingTries = 600;
 
 struct Arguments {
   Settings settings;

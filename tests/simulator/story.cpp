@@ -39,7 +39,10 @@ Outcome retold(const Settings& settings, const std::vector<Event>& story) {
   World world(settings);
   Outcome outcome;
   outcome.story = story;
-  for (const Event& event : story) world.apply(event);
+  for (const Event& event : story) {
+    world.apply(event);
+    if (!world.violations().empty()) break;
+  }
   finish(world, outcome);
   return outcome;
 }

@@ -129,6 +129,7 @@ class World {
   void arrive(const Event& event, std::int64_t flight);
   void deliver(Flight& flight, const Event& event);
   std::string answerOf(Flight& flight, const Event& event);
+  void checkFed(std::int64_t box, const std::string& answer);
   void noteOutcome(std::int64_t box, const sync::ExchangeOutcome& outcome);
   // Runs one step of an exchange, with a crash where the event wants one. Answers whether it ended
   // well.
@@ -142,6 +143,7 @@ class World {
   void checkAgreement(std::int64_t box);
   void checkScope(std::int64_t office);
   void noteQuarantine();
+  static bool isShared(std::int64_t office, const Facts& facts);
   bool isDirect(std::int64_t office, std::int64_t root, bool certainly) const;
 
   void enter(Box& box, const Event& event);

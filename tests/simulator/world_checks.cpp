@@ -5,8 +5,8 @@
 namespace waystation::simulator {
 namespace {
 
-constexpr int kMostHealingRounds = 8;
-constexpr std::size_t kMostExchangesAtOnce = 40;
+constexpr int kMostHealingRounds = 6;
+constexpr std::size_t kMostExchangesAtOnce = 12;
 constexpr std::size_t kMostIdleBytes = 200;
 
 std::string listed(const Ledger::Saves& saves) {
@@ -33,6 +33,7 @@ std::size_t World::exchangeUntilQuiet(std::int64_t number) {
       down.receive(request);
       const std::string answer = down.answer();
       trace_.update(request).update(answer);
+      checkFed(number, answer);
       up.receive(answer);
       const sync::ExchangeOutcome outcome = up.finish();
       noteOutcome(number, outcome);
@@ -56,6 +57,7 @@ bool World::healRound() {
   bool moved = false;
   for (std::int64_t box = boxes() - 1; box > 0; --box) {
     moved = exchangeUntilQuiet(box) > 0 || moved;
+    if (!violations_.empty()) return false;
   }
   return moved;
 }
@@ -64,9 +66,11 @@ void World::heal() {
   flights_.clear();
   Event calm;
   for (Box& box : boxes_) enter(box, calm);
+  if (!violations_.empty()) return;  // what follows would be its consequences
   int rounds = 0;
   while (rounds < kMostHealingRounds && healRound()) ++rounds;
   if (rounds == kMostHealingRounds) violated("all is never quiet", "after healing rounds");
+  if (!violations_.empty()) return;
   noteQuarantine();
   checkHistory();
   checkValues();
@@ -140,10 +144,14 @@ void World::checkAgreement(std::int64_t number) {
   }
 }
 
+bool World::isShared(std::int64_t office, const Facts& facts) {
+  return facts.scope < 0 || (office < 60 && (facts.scope >> office & 1) != 0);
+}
+
 // Whether the root's own fields give it to the office: perhaps, or whatever happened.
 bool World::isDirect(std::int64_t office, std::int64_t root, bool certainly) const {
   const Facts& facts = facts_.at(root);
-  if (facts.scope < 0 || (office < 60 && (facts.scope >> office & 1) != 0)) return true;
+  if (isShared(office, facts)) return true;
   const Ledger::Saves deciding = ledger_.expected(root, "_custody");
   if (deciding.empty()) return facts.custody.empty() && facts.birthOffice == office;
   if (certainly && deciding.size() > 1) return false;

@@ -141,6 +141,7 @@ void World::deliver(Flight& flight, const Event& event) {
   flight.hub.reset();
   if (!answered) return;
   trace_.update(answer);
+  checkFed(flight.box, answer);
   if (!flight.leaf) return;
   if (event.cutDown == 0) fault("answer lost");
   if (event.cutDown > 0 && isCut(answer, event.cutDown)) fault("answer cut");
@@ -148,6 +149,28 @@ void World::deliver(Flight& flight, const Event& event) {
     flight.leaf->receive(upTo(answer, event.cutDown));
     if (!isCut(answer, event.cutDown)) noteOutcome(flight.box, flight.leaf->finish());
   });
+}
+
+// Nothing is sent of a root that was never meant for the one who asks, whatever the leaf would make
+// of it.
+void World::checkFed(std::int64_t box, const std::string& answer) {
+  sync::FrameReader frames;
+  sync::PackedFrameReader unpack;
+  frames.add(answer);
+  const auto check = [&](const sync::RecordId& id) {
+    const auto label = labelOf_.find(id);
+    if (label == labelOf_.end() || grants_.everMeant(box, rootOf(label->second))) return;
+    violated("an office is sent what it may not have",
+             nameOf(box) + ": " + std::to_string(label->second));
+  };
+  while (const std::optional<sync::Frame> frame = frames.next()) {
+    if (frame->type != sync::FrameType::kFeed) continue;
+    for (const sync::FeedItem& item : unpack.feed(frame->payload).items) {
+      for (const sync::Change& change : item.changes) {
+        for (const sync::Edit& edit : change.edits) check(edit.record);
+      }
+    }
+  }
 }
 
 void World::noteOutcome(std::int64_t box, const sync::ExchangeOutcome& outcome) {

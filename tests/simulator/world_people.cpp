@@ -147,8 +147,9 @@ void World::noteBirth(const Event& event, const sync::RecordId& id) {
   labels_.push_back(event.serial);
   labelOf_[id] = event.serial;
   if (facts.root == event.serial) {
+    grants_.meant(event.office != 0 ? event.office : event.node, event.serial);
     for (std::int64_t office = 1; office <= settings_.offices; ++office) {
-      if (isDirect(office, event.serial, false)) grants_.meant(office, event.serial);
+      if (isShared(office, facts)) grants_.meant(office, event.serial);
     }
   }
   if (event.names != 0) grants_.named(facts.root, facts_.at(event.names).root);

@@ -188,6 +188,20 @@ TEST(Recovery, OfAnOlderOfficeBringsHomeWhatItLostThoughTheFirstAnswerIsNeverMad
   EXPECT_EQ(nodes.office.record(id)->value("name"), "\"B\"");
 }
 
+// The copy was made before the office had ever exchanged: what it holds is at the hub all the same.
+TEST(Recovery, OfAnOlderOfficeThatHoldsSavesNotYetAcknowledgedThenComesToAnEnd) {
+  Pair nodes;
+  const RecordId id = nodes.office.create("person", {{"name", "\"A\""}});
+  const std::string backup = nodes.office.copyOfStore();
+  nodes.office.edit(id, "name", "\"B\"");
+  exchangeAll(nodes.hq, nodes.office);
+  nodes.office.startOnCopy(backup);
+  nodes.expectEqual();
+  EXPECT_EQ(nodes.office.record(id)->value("name"), "\"B\"");
+  EXPECT_EQ(exchange(nodes.hq, nodes.office).changesUp, 0U) << "nothing is sent for ever";
+  EXPECT_EQ(exchange(nodes.hq, nodes.office).rootsEntered, 0U);
+}
+
 TEST(Recovery, OfAnOlderOfficeTakesAwayAgainWhatWasHandedOverSince) {
   Pair nodes;
   const RecordId id = nodes.office.create("case_file", {{"status", "\"open\""}});

@@ -1,0 +1,156 @@
+// Faults planted in the engine: the simulator has to find each. This test program is linked so
+// that the engine's calls of some of its functions come here first (the linker's --wrap, see
+// tests/CMakeLists.txt); nothing in the engine or in `simulate` knows of it.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "sync/scopes.h"
+#include "tests/simulator/story.h"
+
+namespace {
+
+using waystation::storage::FeedType;
+using waystation::storage::LeafRow;
+using waystation::storage::Store;
+using waystation::sync::Change;
+using waystation::sync::Edit;
+using waystation::sync::Field;
+using waystation::sync::Record;
+using waystation::sync::Sibling;
+using waystation::sync::Work;
+
+enum class Fault {
+  kNone,
+  kJoinDropsASibling,          // where two values stand side by side, the older one goes
+  kJoinKeepsWhatWasRead,       // a write does not take away what its writer had read
+  kHubAnswersBeforeItApplies,  // a change is counted and answered for, and not applied
+  kForeignRootLeaks,           // a root goes to an office that it does not concern
+  kScopeIsNotCheckedAtAll,     // changes are fed whole, whatever they touch
+};
+
+Fault planted = Fault::kNone;
+int hubApplied = 0;
+
+// Siblings that were there before the join and that the change had read come back.
+bool joinedWithoutForgetting(Record& record, const Change& change, const Edit& edit);
+
+}  // namespace
+
+// NOLINTBEGIN(bugprone-reserved-identifier): the names are those that the linker asks for.
+bool realJoinEdit(Record& record, const Change& change, const Edit& edit) asm(
+    "__real__ZN10waystation4sync8joinEditERNS0_6RecordERKNS0_6ChangeERKNS0_4EditE");
+bool wrappedJoinEdit(Record& record, const Change& change, const Edit& edit) asm(
+    "__wrap__ZN10waystation4sync8joinEditERNS0_6RecordERKNS0_6ChangeERKNS0_4EditE");
+void realApply(Work* work, const Change& change,
+               std::int64_t fromLeaf) asm("__real__ZN10waystation4sync4Work5applyERKNS0_6ChangeEl");
+void wrappedApply(Work* work, const Change& change, std::int64_t fromLeaf) asm(
+    "__wrap__ZN10waystation4sync4Work5applyERKNS0_6ChangeEl");
+void realFanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf) asm(
+    "__real__ZN10waystation4sync6fanOutERNS0_4WorkERKNS0_6ChangeEll");
+void wrappedFanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf) asm(
+    "__wrap__ZN10waystation4sync6fanOutERNS0_4WorkERKNS0_6ChangeEll");
+Change realProjection(Store& store, std::int64_t leaf, const Change& change) asm(
+    "__real__ZN10waystation4sync13projectionForERNS_7storage5StoreElRKNS0_6ChangeE");
+Change wrappedProjection(Store& store, std::int64_t leaf, const Change& change) asm(
+    "__wrap__ZN10waystation4sync13projectionForERNS_7storage5StoreElRKNS0_6ChangeE");
+// NOLINTEND(bugprone-reserved-identifier)
+
+bool wrappedJoinEdit(Record& record, const Change& change, const Edit& edit) {
+  if (planted == Fault::kJoinKeepsWhatWasRead) return joinedWithoutForgetting(record, change, edit);
+  const bool changed = realJoinEdit(record, change, edit);
+  if (planted == Fault::kJoinDropsASibling) {
+    for (auto& [name, field] : record.fields) {
+      if (field.size() > 1) field.erase(field.begin());
+    }
+  }
+  return changed;
+}
+
+void wrappedApply(Work* work, const Change& change, std::int64_t fromLeaf) {
+  const bool skipped =
+      planted == Fault::kHubAnswersBeforeItApplies && fromLeaf != 0 && ++hubApplied % 10 == 0;
+  if (!skipped) realApply(work, change, fromLeaf);
+}
+
+void wrappedFanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf) {
+  realFanOut(work, change, seq, fromLeaf);
+  if (planted != Fault::kForeignRootLeaks || work.replica().hasHub()) return;
+  Store& store = work.store();
+  for (const LeafRow& leaf : store.leaves()) {
+    const std::string root = change.edits.front().record.bytes();
+    if (change.dot.counter % 5 != 0 || !store.root(root) || store.inScope(leaf.leaf, root))
+      continue;
+    store.addScope(leaf.leaf, root);
+    store.appendFeed(leaf.leaf, FeedType::kEnter, root, 0);
+  }
+}
+
+Change wrappedProjection(Store& store, std::int64_t leaf, const Change& change) {
+  if (planted == Fault::kScopeIsNotCheckedAtAll) return change;
+  return realProjection(store, leaf, change);
+}
+
+namespace {
+
+bool joinedWithoutForgetting(Record& record, const Change& change, const Edit& edit) {
+  const Record before = record;
+  const bool changed = realJoinEdit(record, change, edit);
+  for (const auto& [name, field] : before.fields) {
+    if (name.starts_with('_')) continue;
+    for (const Sibling& sibling : field) {
+      Field& now = record.fields[name];
+      const auto at =
+          std::lower_bound(now.begin(), now.end(), sibling,
+                           [](const Sibling& a, const Sibling& b) { return a.dot < b.dot; });
+      if (at == now.end() || at->dot != sibling.dot) now.insert(at, sibling);
+    }
+  }
+  return changed;
+}
+
+// The promises that stories of a few seeds break with this fault.
+std::set<std::string> brokenBy(Fault fault) {
+  planted = fault;
+  std::set<std::string> broken;
+  waystation::simulator::Settings settings;
+  for (settings.seed = 1; settings.seed <= 8 && broken.empty(); ++settings.seed) {
+    const auto outcome = waystation::simulator::lived(settings);
+    for (const auto& violation : outcome.violations) broken.insert(violation.rule);
+  }
+  planted = Fault::kNone;
+  return broken;
+}
+
+using Rules = std::set<std::string>;
+
+TEST(Simulator, FindsNothingWhereNothingIsPlanted) {
+  EXPECT_EQ(brokenBy(Fault::kNone), Rules{});
+}
+
+TEST(Simulator, FindsAJoinThatDropsASibling) {
+  const Rules broken = brokenBy(Fault::kJoinDropsASibling);
+  EXPECT_TRUE(broken.contains("a sibling is lost") || broken.contains("digests differ"));
+}
+
+TEST(Simulator, FindsAJoinThatKeepsWhatItsWriterHadRead) {
+  const Rules broken = brokenBy(Fault::kJoinKeepsWhatWasRead);
+  EXPECT_TRUE(broken.contains("a sibling is resurrected") || broken.contains("digests differ"));
+}
+
+TEST(Simulator, FindsAHubThatAnswersForWhatItDidNotApply) {
+  EXPECT_FALSE(brokenBy(Fault::kHubAnswersBeforeItApplies).empty());
+}
+
+TEST(Simulator, FindsARootThatGoesToAnOfficeThatItDoesNotConcern) {
+  const Rules broken = brokenBy(Fault::kForeignRootLeaks);
+  EXPECT_TRUE(broken.contains("an office is sent what it may not have"));
+}
+
+TEST(Simulator, FindsChangesThatAreFedWithEditsOfRecordsOutOfScope) {
+  const Rules broken = brokenBy(Fault::kScopeIsNotCheckedAtAll);
+  EXPECT_TRUE(broken.contains("an office is sent what it may not have"));
+}
+
+}  // namespace
