@@ -1,11 +1,7 @@
 #include "server/node.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "crypto/kdf.h"
 #include "server/cases/record_service.h"
 
 namespace waystation::server {
@@ -22,10 +18,6 @@ constexpr std::string_view kTlsKey = "identity.tls-key";
 constexpr std::string_view kTlsCertificate = "identity.tls-certificate";
 constexpr std::string_view kAuthority = "identity.authority";
 constexpr std::string_view kAuthorityKey = "authority.key";
-
-crypto::Secret deriveDatabaseKey(const crypto::Secret& master, const std::string& storeId) {
-  return crypto::hkdfSha256(master.view(), storeId, "waystation database key v1", 32);
-}
 
 std::filesystem::path databaseFile(const std::filesystem::path& directory) {
   return directory / "node.db";
@@ -53,20 +45,6 @@ void createIdentity(storage::Store& store, const NodeConfig& config, crypto::Ran
   if (isHq) store.setMeta(kAuthorityKey, authority.privateKeyPem);
 }
 
-int lockDirectory(const std::filesystem::path& directory) {
-  const std::string file = (directory / "lock").string();
-  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (descriptor < 0) {
-    throw Failure("node.unwritable", "The directory " + directory.string() +
-                                         " can't be written to. Is it this user's?");
-  }
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    ::close(descriptor);
-    return -1;
-  }
-  return descriptor;
-}
-
 }  // namespace
 
 void Node::create(const std::filesystem::path& directory, const NodeConfig& config,
@@ -86,8 +64,8 @@ void Node::create(const std::filesystem::path& directory, const NodeConfig& conf
     writeConfig(directory, config);
     crypto::KeySlots slots = crypto::KeySlots::create(keyFile(directory), random, passphrase, cost);
     const crypto::Secret master = slots.open(crypto::SlotKind::kPassphrase, passphrase).master;
-    storage::Database database(databaseFile(directory), deriveDatabaseKey(master, slots.storeId()),
-                               storage::OpenMode::kCreate);
+    const NodeKeys keys(master, slots.storeId());
+    storage::Database database(databaseFile(directory), keys.database, storage::OpenMode::kCreate);
     storage::Store::createTables(database);
     storage::Transaction transaction(database);
     storage::Store store(database);
@@ -108,33 +86,20 @@ Node::Node(std::filesystem::path directory, const crypto::SlotSecret& secret,
     : directory_(std::move(directory)),
       config_(readConfig(directory_)),
       isHeadquarters_(config_.role == Role::kHeadquarters),
-      programmes_(cases::loadPacks(programmes)) {
-  lock_ = lockDirectory(directory_);
-  if (lock_ < 0) {
-    throw Failure("node.in-use", "Another process works with " + directory_.string() +
-                                     " now. Ask the running server, or stop it first.");
-  }
-  try {
-    openKeys(secret);
-    openReplica();
-  } catch (...) {
-    ::close(lock_);
-    throw;
-  }
+      programmes_(cases::loadPacks(programmes)),
+      lock_(DirectoryLock::take(directory_)) {
+  openKeys(secret);
+  openReplica();
 }
 
 Node::~Node() {
   replica_.reset();
   connections_.reset();
-  ::close(lock_);
 }
 
 bool Node::isHeld(const std::filesystem::path& directory) {
   if (!std::filesystem::exists(directory / "lock")) return false;
-  const int descriptor = lockDirectory(directory);
-  if (descriptor < 0) return true;
-  ::close(descriptor);
-  return false;
+  return !DirectoryLock::tryTake(directory);
 }
 
 std::filesystem::path Node::keyFile(const std::filesystem::path& directory) {
@@ -144,8 +109,8 @@ std::filesystem::path Node::keyFile(const std::filesystem::path& directory) {
 void Node::openKeys(const crypto::SlotSecret& secret) {
   const crypto::KeySlots slots(keyFile(directory_));
   const crypto::Secret master = slots.open(secret).master;
-  databaseKey_ = deriveDatabaseKey(master, slots.storeId());
-  connections_ = std::make_unique<storage::Connections>(databaseFile(directory_), databaseKey_,
+  keys_.emplace(master, slots.storeId());
+  connections_ = std::make_unique<storage::Connections>(databaseFile(directory_), keys_->database,
                                                         storage::OpenMode::kReadWrite, kReaders);
 }
 
@@ -183,6 +148,10 @@ void Node::changeConfig(const NodeConfig& config) {
   writeConfig(directory_, config);
   const std::lock_guard<std::mutex> guard(configMutex_);
   config_ = config;
+}
+
+BackupSource Node::backupSource() {
+  return {directory_, config().name, *keys_, *connections_, clock_.nowMs()};
 }
 
 NodeIdentity Node::identity() {

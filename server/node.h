@@ -16,6 +16,9 @@
 #include "crypto/secret.h"
 #include "crypto/signature.h"
 #include "server/cases/programme_pack.h"
+#include "server/directory_lock.h"
+#include "server/node_backup.h"
+#include "server/node_keys.h"
 #include "storage/store.h"
 #include "sync/hub.h"
 #include "sync/replica.h"
@@ -84,7 +87,9 @@ class Node {
   const cases::Programmes& programmes() const { return programmes_; }
   const crypto::SigningKey& signingKey() const { return *signingKey_; }
   // For storage::verifyPages, which reads beside the open store.
-  const crypto::Secret& databaseKey() const { return databaseKey_; }
+  const crypto::Secret& databaseKey() const { return keys_->database; }
+  // For makeBackup, which reads beside what goes on.
+  BackupSource backupSource();
 
   NodeIdentity identity();
   void setIdentity(const NodeIdentity& identity);
@@ -125,14 +130,14 @@ class Node {
   void openReplica();
 
   std::filesystem::path directory_;
-  int lock_ = -1;
   mutable std::mutex configMutex_;
   NodeConfig config_;
   const bool isHeadquarters_;
   sync::SystemClock clock_;
   crypto::SystemRandom random_;
   cases::Programmes programmes_;
-  crypto::Secret databaseKey_;
+  std::optional<DirectoryLock> lock_;
+  std::optional<NodeKeys> keys_;
   std::unique_ptr<storage::Connections> connections_;
   std::unique_ptr<sync::Replica> replica_;
   std::unique_ptr<crypto::SigningKey> signingKey_;

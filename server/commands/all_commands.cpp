@@ -11,6 +11,7 @@ const std::vector<Command>& allCommands() {
         initCommand(),       issueTokenCommand(), enrolCommand(),   userAddCommand(),
         serveCommand(),      statusCommand(),     syncNowCommand(), syncPauseCommand(),
         syncResumeCommand(), importCommand(),     checkCommand(),   reindexCommand(),
+        backupCommand(),
     };
     for (Command& command : all) {
       std::vector<Option>& options = command.form.options;

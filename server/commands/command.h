@@ -54,6 +54,7 @@ Command syncNowCommand();
 Command syncPauseCommand();
 Command syncResumeCommand();
 Command importCommand();
+Command backupCommand();
 Command checkCommand();
 Command reindexCommand();
 
