@@ -10,6 +10,7 @@
 #include <string>
 
 #include "crypto/failure.h"
+#include "storage/directory_sync.h"
 
 namespace waystation::storage {
 
@@ -115,12 +116,8 @@ ByteSource openBackupFile(const std::filesystem::path& file) {
 }
 
 void syncDirectory(const std::filesystem::path& directory) {
-  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool done = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const int error = errno;
-  if (descriptor >= 0) ::close(descriptor);
-  // Some file systems (FAT over FUSE) can't sync a directory; they have nothing better.
-  if (done || error == EINVAL || error == ENOTSUP) return;
+  const int error = syncEntriesOf(directory);
+  if (error == 0) return;
   throw Failure("backup.unwritable", "The folder " + directory.string() + " can't be synced: " +
                                          std::strerror(error) + ". Check the disk.");
 }

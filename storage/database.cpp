@@ -2,8 +2,11 @@
 
 #include <sqlite3.h>
 
+#include <cstring>
+#include <system_error>
 #include <utility>
 
+#include "storage/directory_sync.h"
 #include "storage/encrypting_vfs.h"
 #include "storage/main_file.h"
 
@@ -22,6 +25,12 @@ constexpr int kPagesBeforeSpilling = 8191;
 
 std::string inKiB(int cacheKiB) {
   return "PRAGMA cache_size = -" + std::to_string(cacheKiB);
+}
+
+bool hasContent(const std::string& file) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(file, error);
+  return !error && size > 0;
 }
 
 // ATTACH and VACUUM INTO would write a copy somewhere else; only VACUUM's own unnamed copy, which
@@ -118,11 +127,14 @@ Database::Database(const std::filesystem::path& file, const crypto::Secret& key,
                    int cacheKiB)
     : store_(EncryptingVfs::instance().acquire(file, key, mode)), name_(store_->path()) {
   try {
+    const bool hasLog = mode == OpenMode::kReadOnly || hasContent(name_ + "-wal");
     open(name_.c_str(), mode == OpenMode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+    if (mode != OpenMode::kReadOnly) requireWritable();
     configure(cacheKiB);
     // Writes the first page of a new database, so that its key can be checked from now on.
     if (mode != OpenMode::kReadOnly) execute("PRAGMA journal_mode = WAL");
     statement("SELECT count(*) FROM sqlite_schema").run();
+    if (!hasLog) keepNewLog();
   } catch (...) {
     close();
     throw;
@@ -148,6 +160,25 @@ void Database::open(const char* file, int flags) {
       SQLITE_OK) {
     fail("opening");
   }
+}
+
+// SQLite opens a file for reading when it can't be opened for writing, whatever the reason.
+void Database::requireWritable() const {
+  if (sqlite3_db_readonly(handle_, "main") != 1) return;
+  throw Failure("store.read-only",
+                name_ +
+                    " can be read and not written to. Nothing was changed; check the disk, and the "
+                    "file's owner.");
+}
+
+// The log may have been made just now. SQLite syncs its directory with the first commit, and keeps
+// it to itself when that fails: the log, and what was committed to it, could go in a power cut.
+void Database::keepNewLog() const {
+  const int error = syncEntriesOf(std::filesystem::path(name_).parent_path());
+  if (error == 0) return;
+  throw Failure("store.unsynced", "The folder of " + name_ +
+                                      " can't be synced: " + std::strerror(error) +
+                                      ". Nothing was changed; check the disk.");
 }
 
 void Database::close() {

@@ -59,7 +59,8 @@ class Statement {
 // Every connection has: our VFS, foreign_keys on, temp_store in memory, WAL, synchronous=EXTRA,
 // mmap off, trusted_schema off. Failures (codes): "store.wrong-key" and "store.foreign-file" before
 // any byte is written; "store.damaged-page" with file and page; "store.full"; "store.busy";
-// "store.sqlite" for the rest. A failed fsync ends the process.
+// "store.read-only"; "store.unsynced" for a directory; "store.sqlite" for the rest. A failed fsync
+// ends the process.
 class Database {
  public:
   // `key`: 32 bytes, the store's database key. `cacheKiB`: page cache of this connection.
@@ -84,6 +85,8 @@ class Database {
   friend class Statement;
   Database() = default;
   void open(const char* file, int flags);
+  void requireWritable() const;
+  void keepNewLog() const;
   void configure(int cacheKiB);
   void close();
   [[noreturn]] void fail(const char* attempted) const;

@@ -198,7 +198,9 @@ int syncWatched(int descriptor, Next next) {
   const std::lock_guard lock(disk->mutex);
   const OpenFile* const file = disk->find(descriptor);
   if (file == nullptr) return next();
-  if (const std::optional<int> error = disk->mustFail(DiskCall::kSync)) return failedWith(*error);
+  const bool isDirectory = file->file == DiskOperation::kDirectory;
+  const DiskCall call = isDirectory ? DiskCall::kSyncDirectory : DiskCall::kSync;
+  if (const std::optional<int> error = disk->mustFail(call)) return failedWith(*error);
   disk->synced(*file);
   return 0;
 }

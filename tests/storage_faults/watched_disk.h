@@ -14,10 +14,11 @@ enum class DiskCall : unsigned {
   kRead = 1U << 0U,
   kWrite = 1U << 1U,
   kTruncate = 1U << 2U,
-  kSync = 1U << 3U,
+  kSync = 1U << 3U,  // of a file
   kOpen = 1U << 4U,
   kDelete = 1U << 5U,
   kRename = 1U << 6U,
+  kSyncDirectory = 1U << 7U,
 };
 
 // Which calls fail, and how.
