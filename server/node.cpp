@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "server/cases/record_service.h"
+#include "server/recovery_slot.h"
 
 namespace waystation::server {
 namespace {
@@ -107,16 +108,20 @@ std::filesystem::path Node::keyFile(const std::filesystem::path& directory) {
 }
 
 void Node::openKeys(const crypto::SlotSecret& secret) {
-  const crypto::KeySlots slots(keyFile(directory_));
+  crypto::KeySlots slots(keyFile(directory_));
   const crypto::Secret master = slots.open(secret).master;
   keys_.emplace(master, slots.storeId());
   connections_ = std::make_unique<storage::Connections>(databaseFile(directory_), keys_->database,
                                                         storage::OpenMode::kReadWrite, kReaders);
+  storage::Store::createTables(*connections_->writer());
+  // Kept since the enrolment, when nobody had the master key at hand.
+  const std::optional<std::string> recovery =
+      read([](storage::Store& store) { return recoveryKeyOf(store); });
+  if (recovery) keepRecoverySlot(slots, master, random_, *recovery);
 }
 
 void Node::openReplica() {
   const storage::Connections::Lease writer = connections_->writer();
-  storage::Store::createTables(*writer);
   storage::Store store(*writer);
   const std::optional<std::string> seed = store.meta(kSigningSeed);
   if (!seed) {

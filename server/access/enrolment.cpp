@@ -4,7 +4,9 @@
 
 #include "crypto/failure.h"
 #include "crypto/hash.h"
+#include "crypto/hpke.h"
 #include "server/http/client.h"
+#include "server/recovery_slot.h"
 #include "sync/clock.h"
 
 namespace waystation::access {
@@ -211,11 +213,15 @@ std::string issueToken(server::Node& hq, const std::string& office, int validHou
   const Json row = {{"office", office}, {"expires", expires}};
   hq.write(
       [&](sync::Work& work) { work.store().setMeta(spentName(secret), http::canonicalJson(row)); });
-  const std::string payload = http::canonicalJson({{"authority", hq.identity().authorityPem},
-                                                   {"expires", expires},
-                                                   {"hq", hq.config().name},
-                                                   {"office", office},
-                                                   {"secret", crypto::toBase64Url(secret)}});
+  Json token = {{"authority", hq.identity().authorityPem},
+                {"expires", expires},
+                {"hq", hq.config().name},
+                {"office", office},
+                {"secret", crypto::toBase64Url(secret)}};
+  if (const auto recovery = hq.read(server::recoveryKeyOf)) {
+    token["recovery"] = crypto::toBase64Url(*recovery);
+  }
+  const std::string payload = http::canonicalJson(token);
   return "Token for the office " + office + " to join " + hq.config().name + ", good once, until " +
          sync::formatTime(expires * 1000) + ". Keep it secret.\n" + std::string(kTokenMark) +
          crypto::toBase64Url(payload) + "." + crypto::toBase64Url(checksumOf(payload)) + "\n";
@@ -273,6 +279,10 @@ void enrol(server::Node& office, const std::string& tokenText, const std::string
   office.write([&](sync::Work& work) {
     work.store().setMeta(kHubName, token.at("hq").get<std::string>());
     work.store().setMeta(kPending, "");
+    // The master key is sealed to it when the node is opened the next time.
+    if (token.contains("recovery")) {
+      server::setRecoveryKey(work.store(), bytesOf(token, "recovery", crypto::kHpkeKeySize));
+    }
   });
 }
 

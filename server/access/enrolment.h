@@ -15,7 +15,8 @@ namespace waystation::access {
 //   token text   a line for people, then
 //   token        "wst1." base64url(JSON) "." base64url(first 8 bytes of SHA-256(JSON))
 //   JSON         {"authority": PEM, "expires": seconds, "hq": name, "office": name,
-//                 "secret": base64url of 32 bytes}
+//                 "secret": base64url of 32 bytes,
+//                 "recovery": base64url of headquarters' recovery key's public part, if it has one}
 
 // At HQ: the token's text, for a file. HQ keeps only the secret's hash. Throws Failure:
 // "node.not-headquarters", "enrolment.office-malformed", "enrolment.hours-malformed" (1 to 720).

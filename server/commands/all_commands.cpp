@@ -8,15 +8,19 @@ namespace waystation::commands {
 const std::vector<Command>& allCommands() {
   static const std::vector<Command> commands = [] {
     std::vector<Command> all = {
-        initCommand(),       issueTokenCommand(), enrolCommand(),   userAddCommand(),
-        serveCommand(),      statusCommand(),     syncNowCommand(), syncPauseCommand(),
-        syncResumeCommand(), importCommand(),     checkCommand(),   reindexCommand(),
-        backupCommand(),
+        initCommand(),       issueTokenCommand(), enrolCommand(),       userAddCommand(),
+        serveCommand(),      statusCommand(),     syncNowCommand(),     syncPauseCommand(),
+        syncResumeCommand(), importCommand(),     checkCommand(),       reindexCommand(),
+        keyListCommand(),    keyAddCommand(),     keyRemoveCommand(),   keyTestCommand(),
+        keyRecoverCommand(), keyExportCommand(),  recoveryKeyCommand(), backupCommand(),
     };
     for (Command& command : all) {
       std::vector<Option>& options = command.form.options;
       options.insert(options.begin(), dataOption());
-      options.push_back(passphraseFileOption());
+      if (command.opensNode) {
+        options.push_back(passphraseFileOption());
+        options.push_back(keyFileOption());
+      }
       options.push_back(jsonOption());
       options.push_back({"help", "", "this text"});
     }
@@ -45,6 +49,13 @@ Option passphraseFileOption() {
   return {.name = "passphrase-file",
           .value = "F",
           .help = "reads the passphrase from F instead of asking; not needed while the server runs",
+          .isPath = true};
+}
+
+Option keyFileOption() {
+  return {.name = "key-file",
+          .value = "F",
+          .help = "opens with the token's file F instead of a passphrase",
           .isPath = true};
 }
 

@@ -36,6 +36,7 @@ struct Command {
   std::function<int(CommandContext&)> run;
   // For commands that make or hold the node themselves.
   std::function<int(const Options&, Output&)> alone;
+  bool opensNode = true;  // takes --passphrase-file and --key-file
 };
 
 // Every command of the program, in the order of the help.
@@ -57,13 +58,21 @@ Command importCommand();
 Command backupCommand();
 Command checkCommand();
 Command reindexCommand();
+Command keyAddCommand();
+Command keyListCommand();
+Command keyRemoveCommand();
+Command keyTestCommand();
+Command keyRecoverCommand();
+Command keyExportCommand();
+Command recoveryKeyCommand();
 
 // Options that several commands take.
 Option dataOption();
 Option passphraseFileOption();
+Option keyFileOption();
 Option jsonOption();
 
-// Opens the node that --data names, with --passphrase-file or what is typed at the prompt.
+// Opens the node that --data names, with what readNodeSecret finds.
 std::unique_ptr<server::Node> openNode(const Options& options, const std::string& prompt);
 
 // When this process began its work.

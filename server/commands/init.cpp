@@ -79,11 +79,13 @@ Command initCommand() {
            {.name = "port", .value = "P", .help = "for browsers and the API; 8443 if not given"},
            {.name = "sync-port", .value = "Q", .help = "at HQ, for offices; 8444 if not given"},
            {.name = "address", .value = "A", .help = "to listen on; 0.0.0.0 if not given"},
+           passphraseFileOption(),
            // For tests only: a passphrase slot that opens quickly is as quickly guessed.
            {.name = "kdf-memory-kib", .value = "N", .help = ""}},
       .arguments = {},
       .notes = "Without --passphrase-file it asks for the new passphrase, twice."};
   command.alone = init;
+  command.opensNode = false;
   return command;
 }
 

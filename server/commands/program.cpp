@@ -84,7 +84,7 @@ int runCommand(const Command& command, Options& options) {
   if (const std::optional<int> exit = runInServer(directory, command, options, output)) {
     return *exit;
   }
-  if (command.alone && !options.has("passphrase-file")) return command.alone(options, output);
+  if (command.alone && !hasNodeSecret(options)) return command.alone(options, output);
   const std::unique_ptr<server::Node> node =
       openNode(options, "Passphrase of " + directory.string());
   CommandContext context{*node, nullptr, options, output};
@@ -94,9 +94,7 @@ int runCommand(const Command& command, Options& options) {
 }  // namespace
 
 std::unique_ptr<server::Node> openNode(const Options& options, const std::string& prompt) {
-  const crypto::SlotSecret secret{crypto::SlotKind::kPassphrase,
-                                  readSecret(options, "passphrase-file", prompt, false)};
-  return std::make_unique<server::Node>(options.text("data"), secret,
+  return std::make_unique<server::Node>(options.text("data"), readNodeSecret(options, prompt),
                                         server::shareDirectory() / "programmes");
 }
 

@@ -7,7 +7,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 
 namespace waystation::commands {
@@ -35,8 +37,11 @@ class SilentTerminal {
   termios before_{};
 };
 
-// Reads to the end, or to the first line end where `isLine`. Never more than kLongestSecret.
-crypto::Secret readFrom(int descriptor, bool isLine, const std::string& source) {
+enum class Reading { kLine, kWhole, kWholeButLineEnd };
+
+// Never more than kLongestSecret.
+crypto::Secret readFrom(int descriptor, Reading reading, const std::string& source) {
+  const bool isLine = reading == Reading::kLine;
   crypto::Secret buffer(kLongestSecret + 1);
   std::size_t size = 0;
   while (size < buffer.size()) {
@@ -53,13 +58,15 @@ crypto::Secret readFrom(int descriptor, bool isLine, const std::string& source) 
     throw Failure("secret.unreadable",
                   source + " is longer than 4,096 bytes: is it the right one?");
   }
-  if (size > 0 && buffer.data()[size - 1] == '\n') --size;
-  if (size > 0 && buffer.data()[size - 1] == '\r') --size;
+  if (reading != Reading::kWhole) {
+    if (size > 0 && buffer.data()[size - 1] == '\n') --size;
+    if (size > 0 && buffer.data()[size - 1] == '\r') --size;
+  }
   if (size == 0) throw Failure("secret.empty", source + " is empty.");
   return crypto::Secret::copyOf(buffer.view().substr(0, size));
 }
 
-crypto::Secret readFile(const std::string& file) {
+crypto::Secret readFile(const std::string& file, Reading reading) {
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
     throw Failure("secret.unreadable",
@@ -71,7 +78,7 @@ crypto::Secret readFile(const std::string& file) {
               << "; run `chmod 600` on it.\n";
   }
   try {
-    crypto::Secret secret = readFrom(descriptor, false, "The file " + file);
+    crypto::Secret secret = readFrom(descriptor, reading, "The file " + file);
     ::close(descriptor);
     return secret;
   } catch (...) {
@@ -83,14 +90,24 @@ crypto::Secret readFile(const std::string& file) {
 crypto::Secret ask(const std::string& prompt) {
   std::cerr << prompt << ": " << std::flush;
   const SilentTerminal silent;
-  return readFrom(STDIN_FILENO, true, "What was typed");
+  return readFrom(STDIN_FILENO, Reading::kLine, "What was typed");
+}
+
+// systemd's directory of the service's credentials.
+std::optional<std::string> credentialFile() {
+  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  if (directory == nullptr || *directory == '\0') return std::nullopt;
+  const std::filesystem::path file = std::filesystem::path(directory) / "waystation-key";
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  return file.string();
 }
 
 }  // namespace
 
 crypto::Secret readSecret(const Options& options, const std::string& option,
                           const std::string& prompt, bool twice) {
-  if (const std::optional<std::string> file = options.find(option)) return readFile(*file);
+  if (const std::optional<std::string> file = options.find(option))
+    return readFile(*file, Reading::kWholeButLineEnd);
   if (::isatty(STDIN_FILENO) != 1) {
     throw Failure("secret.missing", "There is no terminal to ask for it: give --" + option + ".");
   }
@@ -99,6 +116,39 @@ crypto::Secret readSecret(const Options& options, const std::string& option,
     throw Failure("secret.differs", "The two were not the same. Nothing was changed.");
   }
   return secret;
+}
+
+crypto::Secret readSecretFile(const std::string& file) {
+  return readFile(file, Reading::kWhole);
+}
+
+void writeSecretFile(const std::string& file, std::string_view content) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const auto size = static_cast<ssize_t>(content.size());
+  const bool isWritten = descriptor >= 0 &&
+                         ::write(descriptor, content.data(), content.size()) == size &&
+                         ::fsync(descriptor) == 0;
+  const int error = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (isWritten) return;
+  if (descriptor >= 0) ::unlink(file.c_str());
+  throw Failure("secret.unwritable", "The file " + file + " can't be made: " +
+                                         std::strerror(error) + ". Nothing was changed.");
+}
+
+crypto::SlotSecret readNodeSecret(const Options& options, const std::string& prompt) {
+  const std::optional<std::string> credential = credentialFile();
+  if (!options.has("passphrase-file")) {
+    if (const std::optional<std::string> file = options.find("key-file")) {
+      return {crypto::SlotKind::kKeyFile, readSecretFile(*file)};
+    }
+    if (credential) return {crypto::SlotKind::kCredential, readSecretFile(*credential)};
+  }
+  return {crypto::SlotKind::kPassphrase, readSecret(options, "passphrase-file", prompt, false)};
+}
+
+bool hasNodeSecret(const Options& options) {
+  return options.has("passphrase-file") || options.has("key-file") || credentialFile().has_value();
 }
 
 }  // namespace waystation::commands
