@@ -20,8 +20,8 @@ int remove(const Options& options, Output& output) {
   output.tell("Removed: " + shownSlot(slot) + ". The data was not touched.",
               {{"removed", number}, {"kind", kindName(slot.kind)}, {"label", slot.label}});
   output.say(
-      "Older copies of the key file still open with it. After a loss or a theft, make a new page "
-      "key too: waystation key rotate.");
+      "Older copies of the key file still open with it: destroy those you can reach. Whoever took "
+      "one, and has the secret, can open the store.");
   return 0;
 }
 

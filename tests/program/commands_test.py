@@ -14,7 +14,9 @@ class Usage(program.ProgramTest):
     def test_help_is_printed_everywhere(self):
         overview = self.assertDone(program.run("--help"))
         for words in ("init", "hq issue-token", "enrol", "user add", "serve", "status", "sync now",
-                      "sync pause", "sync resume", "import", "check", "reindex"):
+                      "sync pause", "sync resume", "import", "check", "reindex", "key list",
+                      "key add", "key remove", "key test", "key recover", "key export",
+                      "hq recovery-key"):
             self.assertIn(words, overview)
             self.assertIn("--data DIR", self.assertDone(program.run(*words.split(), "--help")))
         self.assertIn("user add", self.assertDone(program.run("user", "--help")))
