@@ -33,6 +33,7 @@ class Verification {
   std::vector<std::string> run() {
     readLog();
     readPages();
+    checkEnd();
     return std::move(damage_);
   }
 
@@ -42,6 +43,8 @@ class Verification {
   bool isInDatabase(const PlainFile& log);
   void noteFrame(std::int64_t frame);
   void readPages();
+  void checkEnd();
+  std::uint32_t firstPageMissing();
   bool opensPage(std::int64_t offset, std::uint32_t number);
 
   StoreFile& store_;
@@ -80,6 +83,7 @@ void Verification::readLog() {
                       " does not authenticate: what was committed there is not recovered.");
   }
   committed_.clear();
+  pagesCommitted_ = 0;
 }
 
 void Verification::takeSaltOfFrame(std::int64_t frame) {
@@ -139,6 +143,31 @@ void Verification::readPages() {
     damage_.push_back("Page " + std::to_string(number) + " of " + store_.path() +
                       " does not authenticate.");
   }
+}
+
+void Verification::checkEnd() {
+  std::uint32_t missing = firstPageMissing();
+  // Beside a checkpoint that is at work, the log as it was read no longer says all.
+  for (int attempt = 0; missing != 0 && attempt < kTries; ++attempt) {
+    Verification again(store_);
+    again.readLog();
+    missing = again.firstPageMissing();
+  }
+  if (missing == 0) return;
+  damage_.push_back(store_.path() + " is cut short: page " + std::to_string(missing) +
+                    " is not there.");
+}
+
+// 0: none. How many there must be is said by the last commit in the log, or by page 1.
+std::uint32_t Verification::firstPageMissing() {
+  constexpr std::size_t kPagesInHeader = 28;
+  std::uint32_t expected = pagesCommitted_;
+  if (expected == 0 && store_.size() > 0 && opensPage(0, 1)) {
+    expected = loadBigEndian32(plain_.data() + kPagesInHeader);
+  }
+  auto number = static_cast<std::uint32_t>(store_.size() / kPageStep) + 1;
+  while (number <= expected && committed_.contains(number)) ++number;
+  return number <= expected ? number : 0;
 }
 
 bool Verification::opensPage(std::int64_t offset, std::uint32_t number) {
