@@ -234,7 +234,7 @@ class Vacuum final : public StoreWorkload {
 
 }  // namespace
 
-std::vector<std::unique_ptr<Workload>> allWorkloads() {
+std::vector<std::unique_ptr<Workload>> storeWorkloads() {
   std::vector<std::unique_ptr<Workload>> all;
   all.push_back(std::make_unique<Saves>());
   all.push_back(std::make_unique<Imports>());

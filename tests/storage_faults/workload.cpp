@@ -46,6 +46,12 @@ void addRows(sqlite3* handle, const std::string& sql, crypto::Sha256& sum) {
 
 }  // namespace
 
+std::vector<std::unique_ptr<Workload>> allWorkloads() {
+  std::vector<std::unique_ptr<Workload>> all = fileWorkloads();
+  for (std::unique_ptr<Workload>& workload : storeWorkloads()) all.push_back(std::move(workload));
+  return all;
+}
+
 std::string fingerprintOf(storage::Database& database) {
   crypto::Sha256 sum;
   addRows(database.handle(), "SELECT type, name, sql FROM sqlite_schema ORDER BY name, type", sum);

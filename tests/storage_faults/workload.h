@@ -59,6 +59,9 @@ class Workload {
   virtual void goOn(const std::filesystem::path& directory) = 0;
 };
 
+std::vector<std::unique_ptr<Workload>> fileWorkloads();
+std::vector<std::unique_ptr<Workload>> storeWorkloads();
+// Those with the fewest states first.
 std::vector<std::unique_ptr<Workload>> allWorkloads();
 
 // All rows of all tables, the schema and its version.
