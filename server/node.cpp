@@ -132,6 +132,7 @@ void Node::openReplica() {
   sync::ReplicaSettings settings;
   settings.node = config_.name;
   settings.hasHub = !isHeadquarters();
+  settings.publicKey = signingKey_->publicKey();
   settings.projection = cases::searchProjection(programmes_);
   settings.committed = [this](bool forHub, bool forLeaves) {
     std::function<void(bool, bool)> listener;

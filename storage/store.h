@@ -82,7 +82,7 @@ struct LeafRow {
   bool revoked = false;
 };
 
-enum class FeedType : int { kEnter = 1, kChange = 2, kLeave = 3 };
+enum class FeedType : int { kEnter = 1, kChange = 2, kLeave = 3, kErase = 20 };
 
 struct FeedRow {
   std::uint64_t number = 0;
@@ -109,6 +109,25 @@ struct HealingRow {
   std::int64_t sent = 0;      // records sent for it
   std::int64_t refused = 0;   // writes of the other side that were not let in
   std::int64_t agreedMs = 0;  // when both were found equal again; 0: not yet
+};
+
+// An order to erase (sync/erasure.h), kept for ever.
+struct ErasureRow {
+  std::string hash;       // 16 bytes: its name
+  std::string body;       // the ids
+  std::string signature;  // headquarters'
+  std::int64_t madeMs = 0;
+  std::string madeBy;          // at headquarters: who; elsewhere empty
+  std::int64_t destroyed = 0;  // records that went when it came
+  std::int64_t late = 0;       // edits destroyed since
+  bool isReported = false;     // to the hub, with what went
+};
+
+struct ErasureReceiptRow {
+  std::string hash;
+  std::string holder;  // a leaf
+  std::int64_t atMs = 0;
+  std::int64_t records = 0;
 };
 
 struct RecordQuery {
@@ -250,6 +269,31 @@ class Store {
   std::vector<HealingRow> healings(int limit);  // newest first
   std::int64_t countHealings(bool onlyOpen);
 
+  // Erasure.
+  void addErasure(const ErasureRow& row);
+  std::optional<ErasureRow> erasure(std::string_view hash);
+  std::vector<ErasureRow> erasures();
+  void countDestroyed(std::string_view hash, std::int64_t records, bool isLate);
+  void setReported(std::string_view hash);
+  // Ids that an erasure names, or that turned out to belong to one.
+  void addErased(std::string_view id, std::string_view hash);
+  std::optional<std::string> erasedBy(std::string_view id);
+  bool hasErased();  // anything at all
+  void addErasureReceipt(const ErasureReceiptRow& row);
+  std::vector<ErasureReceiptRow> erasureReceipts();
+  void eraseRecord(const RecordRow& row);  // and its links, search and import entries
+  void eraseRoot(std::string_view root);   // all that names it but records and changes
+  void eachJournalBody(const std::function<void(std::int64_t seq, std::string_view body)>& visit);
+  // What is left of an entry, nothing where it is empty; its salt goes, its digest stays.
+  void cutJournal(std::int64_t seq, std::string_view body);
+  void cutQuarantine(std::int64_t id, std::string_view body);
+  // Entries that go once the hub has them: its proof needs them whole.
+  void addErasureWaiting(std::int64_t seq);
+  std::vector<std::int64_t> erasureWaiting();
+  void removeErasureWaiting(std::int64_t seq);
+  // Leaves no byte of what was deleted in the database's file; outside of a transaction.
+  void scrub();
+
   // The search index: a projection, rebuilt from the records at any time.
   void putSearch(std::int64_t recordRow, std::string_view words);
   void removeSearch(std::int64_t recordRow);
@@ -261,6 +305,7 @@ class Store {
   Database& database() { return db_; }
 
  private:
+  void wipeFreePages();
   Database& db_;
 };
 

@@ -80,6 +80,18 @@ CREATE TABLE healings(
   id INTEGER PRIMARY KEY, peer TEXT NOT NULL, found_ms INTEGER NOT NULL, damaged INTEGER NOT NULL,
   received INTEGER NOT NULL, sent INTEGER NOT NULL, refused INTEGER NOT NULL,
   agreed_ms INTEGER NOT NULL);
+)sql",
+                                                      // Erasures, and what they cover.
+                                                      R"sql(
+CREATE TABLE erasures(
+  hash BLOB PRIMARY KEY, body BLOB NOT NULL, signature BLOB NOT NULL, made_ms INTEGER NOT NULL,
+  made_by TEXT NOT NULL, destroyed INTEGER NOT NULL, late INTEGER NOT NULL,
+  reported INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE erased(id BLOB PRIMARY KEY, hash BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE erasure_receipts(
+  hash BLOB NOT NULL, holder TEXT NOT NULL, at_ms INTEGER NOT NULL, records INTEGER NOT NULL,
+  PRIMARY KEY(hash, holder)) WITHOUT ROWID;
+CREATE TABLE erasure_waiting(seq INTEGER PRIMARY KEY);
 )sql"};
   return migrations;
 }

@@ -9,17 +9,20 @@ namespace waystation::sync {
 
 // A frame on the wire: varint(length of type and payload) type(1) payload.
 enum class FrameType : std::uint8_t {
-  kHello = 1,        // leaf: where both stand
-  kIncarnation = 2,  // leaf: a new incarnation and whose continuation it is
-  kChanges = 3,      // leaf: consecutive changes of one incarnation, compressed
-  kReceipts = 4,     // leaf: roots that it has removed
-  kGone = 5,         // leaf: consecutive links whose changes it no longer holds
-  kWelcome = 16,     // hub: what it has received
-  kFeed = 17,        // hub: the next entries of the leaf's feed, compressed
-  kEnd = 18,         // hub: the answer is whole
-  kCompare = 40,     // both: ranges of records with fingerprints or lists
-  kWanted = 41,      // both: records that the other side is asked for
-  kHealing = 42,     // both: records as pruned changes, compressed by itself
+  kHello = 1,          // leaf: where both stand
+  kIncarnation = 2,    // leaf: a new incarnation and whose continuation it is
+  kChanges = 3,        // leaf: consecutive changes of one incarnation, compressed
+  kReceipts = 4,       // leaf: roots that it has removed
+  kGone = 5,           // leaf: consecutive links whose changes it no longer holds
+  kWelcome = 16,       // hub: what it has received
+  kFeed = 17,          // hub: the next entries of the leaf's feed, compressed
+  kEnd = 18,           // hub: the answer is whole
+  kCompare = 40,       // both: ranges of records with fingerprints or lists
+  kWanted = 41,        // both: records that the other side is asked for
+  kHealing = 42,       // both: records as pruned changes, compressed by itself
+  kErasuresHeld = 43,  // leaf: the sum over the erasures that it holds
+  kCertificates = 44,  // both: erasures
+  kErased = 45,        // leaf: erasures that it has carried out
 };
 
 // No frame is longer: a peer that announces more is refused before a byte of it is kept.

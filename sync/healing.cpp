@@ -6,6 +6,7 @@
 #include "crypto/failure.h"
 #include "sync/admission.h"
 #include "sync/byte_stream.h"
+#include "sync/erasure.h"
 
 namespace waystation::sync {
 namespace {
@@ -191,6 +192,7 @@ void release(Work& work, const storage::LeafRow& leaf, const std::string& root) 
 // The same door as for changes of the chain; what the journal holds already was let in before.
 void letIn(Work& work, const storage::LeafRow& leaf, const Change& change, HealingCounts& counts) {
   storage::Store& store = work.store();
+  if (withoutErased(work, change).edits.empty()) return;
   const std::optional<storage::RecordRow> row = store.record(change.edits.front().record.bytes());
   if (row && !store.inScope(leaf.leaf, row->root)) {
     if (!store.isReleasing(leaf.leaf, row->root)) release(work, leaf, row->root);

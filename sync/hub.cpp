@@ -94,7 +94,8 @@ void HubExchange::receive(std::string_view bytes) {
         receipts(decodeReceipts(frame->payload));
         break;
       default:
-        healingWords_.take(*frame);  // else a later version's frame: passed over
+        // What is neither's is a later version's frame: passed over.
+        if (!erasures_.take(replica_, connections_, leaf_, *frame)) healingWords_.take(*frame);
     }
   }
 }
@@ -117,10 +118,13 @@ void HubExchange::receipts(const std::vector<std::string>& roots) {
   work.commit();
 }
 
-void HubExchange::letIn(Work& work, const Dot& link, const Change& change, std::string_view body) {
+// Of what was erased nothing comes in, nor is it kept aside: the link stands by its digest.
+void HubExchange::letIn(Work& work, const Dot& link, const Change& received) {
+  const Change change = withoutErased(work, received);
+  if (change.edits.empty()) return;
   if (const auto reason = refusalOf(work, leaf_, link, change)) {
     work.store().addQuarantine(
-        {0, leaf_.name, *reason, replica_.clock().nowMs(), std::string(body)});
+        {0, leaf_.name, *reason, replica_.clock().nowMs(), encodeChange(change)});
     ++quarantined_;
     return;
   }
@@ -181,7 +185,7 @@ void HubExchange::requireSame(storage::Store& store, const Change& change, std::
     const std::optional<storage::JournalRow> entry = store.journal(*seq);
     if (entry && entry->body == body) return;
   }
-  if (!store.isQuarantined(leaf_.name, body)) brokenChain();
+  if (!store.isQuarantined(leaf_.name, body) && !touchesErased(store, change)) brokenChain();
 }
 
 // Verifies the chain link by link while letting the changes in; a broken one undoes the frame.
@@ -201,7 +205,7 @@ void HubExchange::changes(const ChangesFrame& frame) {
       const std::string digest = linkDigest(chainSalt(chain->saltKey, number), body);
       chain->number = number;
       chain->hash = nextChainHash(chain->hash, digest);
-      letIn(work, {links.incarnation, number}, change, body);
+      letIn(work, {links.incarnation, number}, change);
     }
     ++number;
   }
@@ -234,7 +238,9 @@ void HubExchange::gone(const GoneFrame& frame) {
 }
 
 Agreement HubExchange::compare(Work& work, const Welcome& welcome) {
-  if (!hello_->digest || welcome.rewind) return Agreement::kNotCompared;
+  if (!hello_->digest || welcome.rewind || !erasures_.areEqual(work.store())) {
+    return Agreement::kNotCompared;
+  }
   if (welcome.feed.number != welcome.feedHead || !welcome.feed.within.empty()) {
     return Agreement::kNotCompared;
   }
@@ -338,7 +344,9 @@ std::string HubExchange::answer(std::size_t downBytes) {
   const storage::Connections::Lease reader = connections_.reader();
   storage::Store store(*reader);
   std::string body = encodeFrame(FrameType::kWelcome, encodeWelcome(welcome));
-  addFeed(store, welcome.feed, downBytes, body);
+  bool mayFeed = true;
+  body += erasures_.answer(store, replica_, leaf_, mayFeed);
+  if (mayFeed) addFeed(store, welcome.feed, downBytes, body);
   body += healing;
   return body + encodeFrame(FrameType::kEnd, more_ ? std::string_view("\x01", 1) : "");
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "storage/database.h"
+#include "sync/erasure.h"
 #include "sync/feed_codec.h"
 #include "sync/frame.h"
 #include "sync/healing.h"
@@ -59,7 +60,7 @@ class HubExchange {
   std::optional<storage::ChainRow> begun(Work& work, ReplicaId incarnation);
   void requireSigned(const Links& links, const storage::ChainRow& chain);
   void requireSame(storage::Store& store, const Change& change, std::string_view body);
-  void letIn(Work& work, const Dot& link, const Change& change, std::string_view body);
+  void letIn(Work& work, const Dot& link, const Change& received);
   void receipts(const std::vector<std::string>& roots);
   void begin(storage::Store& store, const Hello& hello, Welcome& welcome);
   void noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome);
@@ -83,6 +84,7 @@ class HubExchange {
   bool refill_ = false;           // the leaf lacks what it once had
   bool more_ = false;
   HealingWords healingWords_;
+  HubErasures erasures_;
   HealingCounts healing_;
   std::size_t changesIn_ = 0;
   std::size_t quarantined_ = 0;

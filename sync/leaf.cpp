@@ -118,7 +118,9 @@ void LeafExchange::addChanges(storage::Store& store, std::string& body) {
                             encodeIncarnation(noticeOf(store, link.incarnation)));
         announced = link.incarnation;
       }
-      if (const std::optional<storage::JournalRow> entry = store.journal(link.seq)) {
+      // Without its salt a part of the body was erased: the link stands by its digest.
+      const std::optional<storage::JournalRow> entry = store.journal(link.seq);
+      if (entry && !link.salt.empty()) {
         frames.add(link, entry->body);
         total += entry->body.size();
         ++outcome_.changesUp;
@@ -154,6 +156,7 @@ std::string LeafExchange::request() {
   const storage::Connections::Lease reader = connections_.reader();
   reader->execute("BEGIN");
   std::string changes;
+  std::string erasures;
   try {
     storage::Store store(*reader);
     const LeafState state = readLeafState(store);
@@ -161,6 +164,7 @@ std::string LeafExchange::request() {
     hello_.feed = state.feed;
     hello_.clockMs = replica_.clock().nowMs();
     receipts_ = store.receipts();
+    erasures = erasureFrames(store, reportedErasures_);
     addChanges(store, changes);
     if (!moreUp_) addDigest(store);
   } catch (...) {
@@ -169,6 +173,7 @@ std::string LeafExchange::request() {
   }
   reader->execute("COMMIT");
   std::string body = encodeFrame(FrameType::kHello, encodeHello(hello_));
+  body += erasures;
   if (!receipts_.empty()) body += encodeFrame(FrameType::kReceipts, encodeReceipts(receipts_));
   return body + changes + healingFrames_;
 }
@@ -209,9 +214,10 @@ void LeafExchange::welcome(const Welcome& welcome) {
   acknowledge(store, welcome, state);
   if (!(welcome.feed == state.feed)) state.feed = welcome.feed;
   for (const std::string& root : receipts_) store.removeReceipt(root);
+  const bool heard = noteReported(store, reportedErasures_);
   const bool healed = !healingFrames_.empty() && clearNextHealing(store);
   const bool noted = noteAgreement(work, kHubPeer, welcome.agreement);
-  const bool moved = healed || noted || !(state.acknowledged == before.acknowledged) ||
+  const bool moved = healed || noted || heard || !(state.acknowledged == before.acknowledged) ||
                      state.acknowledgedSeq != before.acknowledgedSeq ||
                      !(state.feed == before.feed) || !receipts_.empty();
   if (moved) {
@@ -239,6 +245,7 @@ void LeafExchange::applyFeed(const FeedFrame& frame) {
         ++outcome_.rootsLeft;
         break;
       case storage::FeedType::kChange:
+      case storage::FeedType::kErase:
         break;
     }
     for (const Change& change : item.changes) work.apply(change, 0);
@@ -259,8 +266,10 @@ void LeafExchange::receive(std::string_view bytes) {
     } else if (frame->type == FrameType::kFeed && welcomed_) {
       applyFeed(unpack_.feed(frame->payload));
     } else if (frame->type == FrameType::kEnd && welcomed_) {
-      outcome_.more = !frame->payload.empty() && frame->payload[0] != 0;
+      if (!frame->payload.empty() && frame->payload[0] != 0) outcome_.more = true;
       ended_ = true;
+    } else if (frame->type == FrameType::kCertificates && welcomed_) {
+      if (takeFromHub(replica_, connections_, frame->payload)) outcome_.more = true;
     } else if (welcomed_) {
       healingWords_.take(*frame);
     }
@@ -273,7 +282,8 @@ void LeafExchange::letGo() {
   Work work(replica_, *writer);
   storage::Store& store = work.store();
   const std::int64_t acknowledged = readLeafState(store).acknowledgedSeq;
-  bool any = false;
+  bool any = sweepWaiting(work, acknowledged);
+  const bool swept = any;
   for (const std::string& root : store.leaving()) {
     if (store.lastUpwardSeqOfRoot(root) > acknowledged) continue;
     work.evict(root);
@@ -283,6 +293,7 @@ void LeafExchange::letGo() {
   }
   if (!any) return;
   work.commit();
+  if (swept) store.scrub();
   outcome_.more = true;  // the receipts want to go up
 }
 

@@ -9,6 +9,7 @@
 
 #include "crypto/signature.h"
 #include "storage/database.h"
+#include "sync/erasure.h"
 #include "sync/feed_codec.h"
 #include "sync/frame.h"
 #include "sync/healing.h"
@@ -71,6 +72,7 @@ class LeafExchange {
   std::vector<std::string> receipts_;
   HealingWords healingWords_;
   std::string healingFrames_;
+  std::vector<std::string> reportedErasures_;
   FrameReader frames_;
   PackedFrameReader unpack_;
   std::uint64_t feedEpoch_ = 0;

@@ -27,6 +27,7 @@ struct ReplicaSettings {
   Projection projection;
   // After a commit that had something to tell: news for this node's hub, or for its leaves.
   std::function<void(bool forHub, bool forLeaves)> committed;
+  std::string publicKey = {};  // Ed25519, 32 bytes; headquarters' own signs erasures
 };
 
 // Where the chain of what goes up stands.
@@ -53,6 +54,7 @@ class Replica {
   ReplicaId incarnation() const { return state_.incarnation; }
   const std::string& node() const { return settings_.node; }
   bool hasHub() const { return settings_.hasHub; }
+  const std::string& publicKey() const { return settings_.publicKey; }
   const Clock& clock() const { return clock_; }
   // The root up to which records were last held against digests (sync/healing.h); to be touched
   // only under the writer.
@@ -127,6 +129,11 @@ class Work {
   // many were mended.
   std::size_t mendRoot(std::string_view root);
 
+  // For erasure: one record goes, without its journal. Then the digest of its root: the sum over
+  // the records that are left; without any, the root goes too.
+  void forget(const storage::RecordRow& row);
+  void resum(std::string_view root);
+
   std::optional<Record> record(const RecordId& id);
   storage::Store& store() { return store_; }
   Replica& replica() { return replica_; }
@@ -154,7 +161,6 @@ class Work {
   void updateRoot(const Joined& joined);
   void appendChain(std::int64_t seq, std::string_view body);
   bool putRebuilt(storage::RecordRow row, const Record& record);
-  void resum(std::string_view root);
   void applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp);
 
   Replica& replica_;

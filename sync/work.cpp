@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "crypto/failure.h"
+#include "sync/erasure.h"
 #include "sync/replica.h"
 #include "sync/scopes.h"
 
@@ -181,7 +182,8 @@ void Work::apply(const Change& change, std::int64_t fromLeaf) {
   HybridClock clock(replica_.clock_, state_.lastTime);
   clock.observe(change.time);
   state_.lastTime = clock.last();
-  Change part = change;
+  Change part = withoutErased(*this, change);
+  if (part.edits.empty()) return;
   if (fromLeaf == 0) {
     std::erase_if(part.edits, [&](const Edit& edit) {
       return !isBirth(edit) && !store_.record(edit.record.bytes());
@@ -196,6 +198,12 @@ void Work::evict(std::string_view root) {
   for (const std::int64_t row : store_.evictRoot(root)) {
     if (replica_.settings_.projection) replica_.settings_.projection(store_, row, nullptr);
   }
+}
+
+void Work::forget(const storage::RecordRow& row) {
+  scopesMoved_ = true;
+  store_.eraseRecord(row);
+  if (replica_.settings_.projection) replica_.settings_.projection(store_, row.row, nullptr);
 }
 
 Work::Joined Work::joinRecord(const Change& change, const Edit& edit) {

@@ -109,10 +109,11 @@ class ChainCheck {
     if (link.incarnation != incarnation_) startIncarnation(link);
     if (link.number != number_ + 1) broken(link, "a link is missing before it");
     number_ = link.number;
-    if (sync::chainSalt(saltKey_, link.number) != link.salt)
+    const bool isErased = link.salt.empty();
+    if (!isErased && sync::chainSalt(saltKey_, link.number) != link.salt)
       broken(link, "its salt is not its own");
     std::optional<storage::JournalRow> entry;
-    if (link.seq != 0) entry = store_.journal(link.seq);
+    if (link.seq != 0 && !isErased) entry = store_.journal(link.seq);
     if (entry && sync::linkDigest(link.salt, entry->body) != link.digest) {
       broken(link, "it does not follow from its change");
     }

@@ -26,6 +26,7 @@ class TestNode {
   std::string tag(const sync::RecordId& id);
   // A new start of the process on the same store.
   void restart();
+  void setProjection(sync::Projection projection);  // and restarts
 
   // The whole store as it is, and a start of the process on such a copy.
   std::string copyOfStore();
@@ -43,6 +44,7 @@ class TestNode {
  private:
   std::string name_;
   bool hasHub_;
+  sync::Projection projection_;
   ManualClock clock_;
   SeededRandom random_;
   crypto::SigningKey key_;

@@ -54,8 +54,14 @@ TestNode::TestNode(std::string name, bool hasHub, std::uint64_t seed)
 
 void TestNode::restart() {
   const storage::Connections::Lease writer = connections_->writer();
-  replica_ = std::make_unique<sync::Replica>(*writer, clock_, random_,
-                                             sync::ReplicaSettings{name_, hasHub_, {}, {}});
+  replica_ = std::make_unique<sync::Replica>(
+      *writer, clock_, random_,
+      sync::ReplicaSettings{name_, hasHub_, projection_, {}, key_.publicKey()});
+}
+
+void TestNode::setProjection(sync::Projection projection) {
+  projection_ = std::move(projection);
+  restart();
 }
 
 sync::RecordId TestNode::create(const std::string& kind,

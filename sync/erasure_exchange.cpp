@@ -1,0 +1,185 @@
+// Certificates of erasure between a leaf and its hub.
+
+#include <iterator>
+
+#include "crypto/failure.h"
+#include "sync/byte_stream.h"
+#include "sync/erasure.h"
+
+namespace waystation::sync {
+namespace {
+
+// In `meta`, at a leaf: headquarters' Ed25519 key, 32 bytes, pinned when it was first heard over
+// the authenticated link; and whether the hub asked for all certificates.
+constexpr std::string_view kKeyName = "headquarters.key";
+constexpr std::string_view kAskedName = "erasures.asked";
+
+constexpr std::size_t kHashBytes = 16;
+constexpr std::size_t kLeastCertificateBytes = 18 + crypto::kSignatureSize;
+
+std::string headquartersKey(storage::Store& store, Replica& replica) {
+  return replica.hasHub() ? store.meta(kKeyName).value_or("") : replica.publicKey();
+}
+
+ErasureCertificate certificateOf(std::string_view body, std::string_view signature) {
+  ByteReader reader(body);
+  ErasureCertificate certificate{std::vector<RecordId>(reader.count(kHashBytes)),
+                                 std::string(signature)};
+  for (RecordId& id : certificate.ids) id = RecordId::fromBytes(reader.raw(kHashBytes));
+  reader.expectEnd();
+  return certificate;
+}
+
+// Frames of about the usual size: the list grows for ever.
+std::string certificateFrames(CertificatesFrame head, const std::vector<ErasureCertificate>& all) {
+  std::string frames;
+  std::size_t bytes = 0;
+  for (const ErasureCertificate& certificate : all) {
+    head.certificates.push_back(certificate);
+    bytes += certificate.ids.size() * kHashBytes + kLeastCertificateBytes;
+    if (bytes < kTargetFrameBytes) continue;
+    frames += encodeFrame(FrameType::kCertificates, encodeCertificates(head));
+    head.certificates.clear();
+    bytes = 0;
+  }
+  if (frames.empty() || !head.certificates.empty()) {
+    frames += encodeFrame(FrameType::kCertificates, encodeCertificates(head));
+  }
+  return frames;
+}
+
+}  // namespace
+
+std::string encodeCertificates(const CertificatesFrame& frame) {
+  ByteWriter writer;
+  writer.string(frame.headquartersKey);
+  writer.byte(frame.wantsAll ? 1 : 0);
+  writer.varint(frame.certificates.size());
+  for (const ErasureCertificate& certificate : frame.certificates) {
+    writer.string(certificate.body());
+    writer.raw(certificate.signature);
+  }
+  return writer.take();
+}
+
+CertificatesFrame decodeCertificates(std::string_view payload) {
+  ByteReader reader(payload);
+  CertificatesFrame frame;
+  frame.headquartersKey = reader.string();
+  frame.wantsAll = reader.byte() != 0;
+  const std::size_t count = reader.count(kLeastCertificateBytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string_view body = reader.string();
+    frame.certificates.push_back(certificateOf(body, reader.raw(crypto::kSignatureSize)));
+  }
+  reader.expectEnd();
+  return frame;
+}
+
+bool HubErasures::take(Replica& replica, storage::Connections& connections,
+                       const storage::LeafRow& leaf, const Frame& frame) {
+  ByteReader reader(frame.payload);
+  if (frame.type == FrameType::kErasuresHeld) {
+    held_ = sumFromBytes(reader.raw(kHashBytes));
+    return true;
+  }
+  if (frame.type != FrameType::kCertificates && frame.type != FrameType::kErased) return false;
+  const storage::Connections::Lease writer = connections.writer();
+  bool isNew = false;
+  {
+    Work work(replica, *writer);
+    if (frame.type == FrameType::kCertificates) {
+      const CertificatesFrame said = decodeCertificates(frame.payload);
+      isNew = takeCertificates(work, headquartersKey(work.store(), replica), said.certificates);
+      if (!listed_) listed_.emplace();
+      for (const ErasureCertificate& one : said.certificates) listed_->insert(one.hash());
+    } else {
+      const std::size_t count = reader.count(kHashBytes + 1);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::string hash(reader.raw(kHashBytes));
+        const auto records = static_cast<std::int64_t>(reader.varint());
+        if (!work.store().erasure(hash)) continue;
+        work.store().addErasureReceipt({hash, leaf.name, replica.clock().nowMs(), records});
+      }
+    }
+    work.commit();
+  }
+  if (isNew) storage::Store(*writer).scrub();
+  return true;
+}
+
+std::string HubErasures::answer(storage::Store& store, Replica& replica,
+                                const storage::LeafRow& leaf, bool& mayFeed) const {
+  mayFeed = true;
+  if (areEqual(store)) return {};
+  std::set<std::string> known = listed_.value_or(std::set<std::string>{});
+  if (!listed_) {
+    for (const storage::ErasureReceiptRow& row : store.erasureReceipts()) {
+      if (row.holder == leaf.name) known.insert(row.hash);
+    }
+  }
+  StateSum sum{};
+  for (const std::string& hash : known) addTo(sum, sumFromBytes(hash));
+  // It holds what this hub does not know it to hold: one of the two was restored. Until that is
+  // said, nothing is fed that might have been erased.
+  mayFeed = sum == held_;
+  std::vector<ErasureCertificate> certificates;
+  for (const storage::ErasureRow& row : store.erasures()) {
+    if (mayFeed && known.contains(row.hash)) continue;
+    certificates.push_back(certificateOf(row.body, row.signature));
+  }
+  return certificateFrames({headquartersKey(store, replica), !mayFeed, {}}, certificates);
+}
+
+std::string erasureFrames(storage::Store& store, std::vector<std::string>& reported) {
+  const std::vector<storage::ErasureRow> rows = store.erasures();
+  if (rows.empty()) return {};
+  std::string frames = encodeFrame(FrameType::kErasuresHeld, sumBytes(erasureSum(store)));
+  if (!store.meta(kAskedName).value_or("").empty()) {
+    std::vector<ErasureCertificate> all;
+    for (const storage::ErasureRow& row : rows) {
+      all.push_back(certificateOf(row.body, row.signature));
+    }
+    frames += certificateFrames({store.meta(kKeyName).value_or(""), false, {}}, all);
+  }
+  if (!store.erasureWaiting().empty()) return frames;
+  ByteWriter writer;
+  for (const storage::ErasureRow& row : rows) {
+    if (row.isReported) continue;
+    writer.raw(row.hash);
+    writer.varint(static_cast<std::uint64_t>(row.destroyed));
+    reported.push_back(row.hash);
+  }
+  if (reported.empty()) return frames;
+  ByteWriter count;
+  count.varint(reported.size());
+  return frames + encodeFrame(FrameType::kErased, count.take() + writer.take());
+}
+
+bool takeFromHub(Replica& replica, storage::Connections& connections, std::string_view payload) {
+  const CertificatesFrame said = decodeCertificates(payload);
+  const storage::Connections::Lease writer = connections.writer();
+  bool isNew = false;
+  {
+    Work work(replica, *writer);
+    std::string key = work.store().meta(kKeyName).value_or("");
+    if (key.empty() && said.headquartersKey.size() == crypto::kSigningKeySize) {
+      key = said.headquartersKey;
+      work.store().setMeta(kKeyName, key);
+    }
+    isNew = takeCertificates(work, key, said.certificates);
+    if (said.wantsAll) work.store().setMeta(kAskedName, "1");
+    work.commit();
+  }
+  if (isNew) storage::Store(*writer).scrub();
+  return isNew || said.wantsAll;
+}
+
+bool noteReported(storage::Store& store, const std::vector<std::string>& reported) {
+  for (const std::string& hash : reported) store.setReported(hash);
+  const bool wasAsked = !store.meta(kAskedName).value_or("").empty();
+  if (wasAsked) store.setMeta(kAskedName, "");
+  return wasAsked || !reported.empty();
+}
+
+}  // namespace waystation::sync

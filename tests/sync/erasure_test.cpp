@@ -1,0 +1,303 @@
+#include "sync/erasure.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "crypto/failure.h"
+#include "sync/healing.h"
+#include "tests/support/sync_nodes.h"
+
+namespace waystation::sync {
+namespace {
+
+using testing::enrol;
+using testing::exchange;
+using testing::exchangeAll;
+using testing::TestNode;
+
+constexpr const char* kWord = "Zuleikha";  // what must be nowhere any more
+
+std::string named(const std::string& more = "") {
+  return "\"" + std::string(kWord) + " " + more + "\"";
+}
+
+// A search index and import keys, as the server keeps them.
+void project(storage::Store& store, std::int64_t row, const Record* record) {
+  if (record == nullptr) {
+    store.removeSearch(row);
+    return;
+  }
+  store.putSearch(row, record->value("name"));
+  store.putImportKey(record->kind(), record->value("name"), record->id.bytes());
+}
+
+struct Tree {
+  TestNode hq{"HQ", false, 31};
+  std::vector<std::unique_ptr<TestNode>> offices;
+
+  Tree() {
+    hq.setProjection(project);
+    for (const char* name : {"NBO", "MBA", "KIS"}) {
+      offices.push_back(std::make_unique<TestNode>(name, true, 32 + offices.size()));
+      offices.back()->setProjection(project);
+      enrol(hq, *offices.back());
+    }
+  }
+  TestNode& nbo() { return *offices[0]; }
+  TestNode& mba() { return *offices[1]; }
+  TestNode& kis() { return *offices[2]; }
+
+  void settle() {
+    for (int round = 0; round < 3; ++round) {
+      for (const auto& office : offices) exchangeAll(hq, *office);
+    }
+  }
+  ErasureCounts erase(const std::vector<RecordId>& ids) {
+    const storage::Connections::Lease writer = hq.connections().writer();
+    ErasureCounts counts;
+    {
+      Work work(hq.replica(), *writer);
+      counts = eraseForGood(work, hq.key(), "privacy officer", ids);
+      work.commit();
+    }
+    storage::Store(*writer).scrub();
+    return counts;
+  }
+  // The database as it lies decrypted, free pages and all.
+  bool holdsWord(TestNode& node) {
+    const std::string bytes = node.copyOfStore();
+    std::string lower = kWord;  // as the index folds it
+    lower[0] = 'z';
+    return bytes.find(kWord) != std::string::npos || bytes.find(lower) != std::string::npos;
+  }
+  void expectGoneEverywhere() {
+    EXPECT_FALSE(holdsWord(hq)) << "HQ";
+    for (const auto& office : offices) EXPECT_FALSE(holdsWord(*office)) << office->name();
+  }
+  void expectAgreement() {
+    for (const auto& office : offices) {
+      EXPECT_EQ(exchangeAll(hq, *office).agreement, Agreement::kAgree) << office->name();
+    }
+  }
+  std::vector<storage::ErasureReceiptRow> receipts() {
+    const storage::Connections::Lease reader = hq.connections().reader();
+    return storage::Store(*reader).erasureReceipts();
+  }
+  std::int64_t late(TestNode& node) {
+    const storage::Connections::Lease reader = node.connections().reader();
+    std::int64_t sum = 0;
+    for (const storage::ErasureRow& row : storage::Store(*reader).erasures()) sum += row.late;
+    return sum;
+  }
+};
+
+// The chain of what a leaf made follows link by link, with bodies or without.
+void expectChainFollows(TestNode& node) {
+  const storage::Connections::Lease reader = node.connections().reader();
+  storage::Store store(*reader);
+  std::string hash;
+  for (const storage::UpwardRow& link : store.upwardAfter(0, 1'000'000)) {
+    EXPECT_EQ(link.hash, nextChainHash(hash, link.digest));
+    hash = link.hash;
+    const std::optional<storage::JournalRow> entry = store.journal(link.seq);
+    if (entry && !link.salt.empty()) {
+      EXPECT_EQ(linkDigest(link.salt, entry->body), link.digest);
+    }
+  }
+}
+
+// A person at NBO shared with MBA, with a note, edited often by both; and a case that stays.
+struct Erasing : Tree {
+  RecordId person;
+  RecordId note;
+  RecordId other;
+
+  Erasing() {
+    person = hq.create(
+        "person", {{"_custody", "\"NBO\""}, {"_scope", "[\"MBA\"]"}, {"name", named("of HQ")}});
+    settle();
+    other = nbo().create("case_file", {{"person", referenceValue(person)}, {"name", "\"plain\""}});
+    note = nbo().create("note", {{"name", named("note")}}, person);
+    for (int i = 0; i < 30; ++i) {
+      nbo().edit(person, "name", named("of NBO " + std::to_string(i) + std::string(600, 'x')));
+      mba().edit(person, "need", named("of MBA " + std::to_string(i)));
+      nbo().create("case_file", {{"name", "\"filler " + std::string(300, 'f') + "\""}});
+    }
+    settle();
+  }
+};
+
+TEST(Erasure, ReachesEveryReplicaAndLeavesNoByteOfTheWordsAnywhere) {
+  Erasing nodes;
+  ASSERT_TRUE(nodes.holdsWord(nodes.mba()));
+  const ErasureCounts counts = nodes.erase({nodes.person});
+  EXPECT_EQ(counts.records, 2U);
+  EXPECT_EQ(counts.offices, (std::vector<std::string>{"MBA", "NBO"}));
+  nodes.settle();
+  nodes.expectGoneEverywhere();
+  for (TestNode* node : {&nodes.hq, &nodes.nbo(), &nodes.mba()}) {
+    EXPECT_FALSE(node->record(nodes.person));
+    EXPECT_FALSE(node->record(nodes.note));
+  }
+  EXPECT_TRUE(nodes.hq.record(nodes.other));
+  EXPECT_EQ(nodes.receipts().size(), 3U);
+  nodes.expectAgreement();
+  for (const auto& office : nodes.offices) expectChainFollows(*office);
+}
+
+TEST(Erasure, OfOneRecordLeavesTheRestOfItsRoot) {
+  Erasing nodes;
+  nodes.erase({nodes.note});
+  nodes.settle();
+  EXPECT_FALSE(nodes.nbo().record(nodes.note));
+  EXPECT_TRUE(nodes.nbo().record(nodes.person));
+  nodes.expectAgreement();
+}
+
+TEST(Erasure, DestroysWhatComesLateAndCountsIt) {
+  Erasing nodes;
+  nodes.mba().edit(nodes.person, "need", named("said late"));
+  const RecordId child = nodes.nbo().create("note", {{"name", named("born late")}}, nodes.person);
+  nodes.erase({nodes.person});
+  exchangeAll(nodes.hq, nodes.mba());
+  exchangeAll(nodes.hq, nodes.nbo());
+  EXPECT_EQ(nodes.late(nodes.hq), 2);
+  EXPECT_FALSE(nodes.hq.record(child));
+  EXPECT_TRUE(nodes.hq.quarantine().empty());
+  nodes.settle();
+  nodes.expectGoneEverywhere();
+  nodes.expectAgreement();
+  for (const auto& office : nodes.offices) expectChainFollows(*office);
+}
+
+TEST(Erasure, KeepsTheOtherPartOfAChangeThatWasNotSentYet) {
+  Erasing nodes;
+  {
+    const storage::Connections::Lease writer = nodes.nbo().connections().writer();
+    Work work(nodes.nbo().replica(), *writer);
+    DraftEdit erased;
+    erased.record = nodes.person;
+    erased.sawCurrent = true;
+    erased.writes = {{"name", named("both")}};
+    DraftEdit kept;
+    kept.record = nodes.other;
+    kept.sawCurrent = true;
+    kept.writes = {{"name", "\"both\""}};
+    work.save("tester", {erased, kept});
+    work.commit();
+  }
+  nodes.erase({nodes.person});
+  // The certificate comes before the change has gone up.
+  {
+    LeafExchange up(nodes.nbo().replica(), nodes.nbo().connections(), nodes.nbo().key(), 0);
+    HubExchange down(nodes.hq.replica(), nodes.hq.connections(), "NBO");
+    FrameReader frames;
+    frames.add(up.request());
+    down.receive(encodeFrame(FrameType::kHello, frames.next()->payload));
+    up.receive(down.answer());
+    up.finish();
+  }
+  EXPECT_FALSE(nodes.nbo().record(nodes.person));
+  nodes.settle();
+  EXPECT_EQ(nodes.hq.record(nodes.other)->value("name"), "\"both\"");
+  nodes.expectGoneEverywhere();
+  nodes.expectAgreement();
+  expectChainFollows(nodes.nbo());
+  EXPECT_EQ(nodes.receipts().size(), 3U);
+}
+
+TEST(Erasure, WinsOverAHandOverThatIsUnderWay) {
+  Erasing nodes;
+  nodes.hq.edit(nodes.person, "_custody", "\"KIS\"");
+  exchange(nodes.hq, nodes.kis());  // has it; NBO has not heard yet
+  nodes.nbo().edit(nodes.person, "name", named("unsent"));
+  nodes.erase({nodes.person});
+  nodes.settle();
+  nodes.expectGoneEverywhere();
+  nodes.expectAgreement();
+  EXPECT_EQ(nodes.receipts().size(), 3U);
+}
+
+TEST(Erasure, DestroysAgainWhatAnOldBackupOfAnOfficeBringsBack) {
+  Erasing nodes;
+  const std::string backup = nodes.nbo().copyOfStore();
+  nodes.erase({nodes.person});
+  nodes.settle();
+  nodes.nbo().startOnCopy(backup);
+  ASSERT_TRUE(nodes.nbo().record(nodes.person));
+  nodes.nbo().edit(nodes.person, "name", named("after the restore"));
+  nodes.settle();
+  nodes.expectGoneEverywhere();
+  nodes.expectAgreement();
+  EXPECT_GE(nodes.late(nodes.hq), 1);
+}
+
+TEST(Erasure, IsCollectedFromTheOfficesWhenHeadquartersIsRestoredBeforeAnythingIsFed) {
+  Erasing nodes;
+  const std::string backup = nodes.hq.copyOfStore();
+  nodes.erase({nodes.person});
+  nodes.settle();
+  nodes.hq.startOnCopy(backup);
+  ASSERT_TRUE(nodes.hq.record(nodes.person));
+  const ExchangeOutcome first = exchange(nodes.hq, nodes.mba());
+  EXPECT_EQ(first.changesDown, 0U);
+  EXPECT_TRUE(first.more);
+  nodes.settle();
+  nodes.expectGoneEverywhere();
+  EXPECT_FALSE(nodes.hq.record(nodes.person));
+  nodes.expectAgreement();
+}
+
+TEST(Erasure, TakesQuarantinedCopiesToo) {
+  Erasing nodes;
+  {
+    const storage::Connections::Lease writer = nodes.hq.connections().writer();
+    Work work(nodes.hq.replica(), *writer);
+    Change change{{777, 1}, 5, "x@NBO", {{nodes.person, {{"name", {}, named("aside")}}}}};
+    work.store().addQuarantine({0, "NBO", "test", 1, encodeChange(change)});
+    work.commit();
+  }
+  EXPECT_EQ(nodes.erase({nodes.person}).quarantined, 1U);
+  EXPECT_TRUE(nodes.hq.quarantine().empty());
+  nodes.settle();
+  nodes.expectGoneEverywhere();
+}
+
+TEST(Erasure, IsTakenFromHeadquartersAlone) {
+  Erasing nodes;
+  const ErasureCertificate forged{{nodes.other}, nodes.mba().key().sign("x")};
+  HubExchange down(nodes.hq.replica(), nodes.hq.connections(), "MBA");
+  LeafExchange up(nodes.mba().replica(), nodes.mba().connections(), nodes.mba().key());
+  down.receive(up.request());
+  try {
+    down.receive(encodeFrame(FrameType::kCertificates, encodeCertificates({"", false, {forged}})));
+    FAIL() << "taken";
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), "erasure.signature");
+  }
+  EXPECT_TRUE(nodes.hq.record(nodes.other));
+}
+
+TEST(Erasure, FromAListKeptBesideTheStoreIsCarriedOutAgain) {
+  Erasing nodes;
+  const std::string backup = nodes.hq.copyOfStore();
+  nodes.erase({nodes.person});
+  std::string list;
+  {
+    const storage::Connections::Lease reader = nodes.hq.connections().reader();
+    storage::Store store(*reader);
+    list = exportErasures(store);
+  }
+  nodes.hq.startOnCopy(backup);
+  {
+    const storage::Connections::Lease writer = nodes.hq.connections().writer();
+    Work work(nodes.hq.replica(), *writer);
+    EXPECT_TRUE(takeCertificates(work, nodes.hq.key().publicKey(), readErasures(list)));
+    work.commit();
+  }
+  EXPECT_FALSE(nodes.hq.record(nodes.person));
+}
+
+}  // namespace
+}  // namespace waystation::sync
