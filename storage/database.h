@@ -80,6 +80,8 @@ class Database {
   std::int64_t changedRows() const;
   bool inTransaction() const;
   sqlite3* handle() { return handle_; }
+  // Null in memory.
+  StoreFile* storeFile() const { return store_.get(); }
 
  private:
   friend class Statement;

@@ -246,7 +246,7 @@ std::shared_ptr<StoreFile> EncryptingVfs::acquire(const std::filesystem::path& f
     return open != nullptr;
   });
   if (open) {
-    if (!crypto::equalConstantTime(open->keys().check, StoreKeys(key).check)) {
+    if (!open->isUnder(key)) {
       throw Failure("store.wrong-key", "The key does not belong to " + path + ".");
     }
     return open;

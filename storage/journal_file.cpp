@@ -74,7 +74,7 @@ int JournalFile::readMagic(char* out, std::int64_t offset) {
 int JournalFile::readWord(char* out, std::int64_t offset) {
   const int result = plain().read(out, kWordSize, offset);
   if (result == SQLITE_OK && pageOffset_ >= 0 && offset == pageOffset_ + kPageStep) {
-    format_.maskJournalChecksum(sealed_.data(), out);
+    if (!format_.maskJournalChecksum(sealed_.data(), out)) return endOfJournal(out, kWordSize);
   }
   return result;
 }
@@ -120,7 +120,7 @@ int JournalFile::writeWord(const char* bytes, std::int64_t offset) {
   if (loadBigEndian32(bytes) == kNoPage)
     nameOffset_ = offset + static_cast<std::int64_t>(kWordSize);
   if (pageOffset_ >= 0 && offset == pageOffset_ + kPageStep) {
-    format_.maskJournalChecksum(sealed_.data(), word.data());
+    if (!format_.maskJournalChecksum(sealed_.data(), word.data())) return SQLITE_IOERR_WRITE;
   }
   return plain().write(word.data(), kWordSize, offset);
 }

@@ -31,7 +31,10 @@ LogFile::~LogFile() {
 }
 
 bool LogFile::lastPageIs(std::uint32_t number, const char* plain) const {
-  return lastPage_ == number && std::memcmp(lastPlain_.data(), plain, kPageSize) == 0;
+  // Under an older key it goes to the database sealed anew.
+  return lastPage_ == number &&
+         PageFormat::epochOf(lastSealedPage()) == main_.store()->keys().current() &&
+         std::memcmp(lastPlain_.data(), plain, kPageSize) == 0;
 }
 
 int LogFile::read(char* out, std::size_t size, std::int64_t offset) {
@@ -100,6 +103,8 @@ int LogFile::readPage(char* out, std::size_t size, std::int64_t frame, std::size
 }
 
 int LogFile::write(const char* bytes, std::size_t size, std::int64_t offset) {
+  // What was read wrong would be built upon.
+  if (main_.hasMetDamage()) return SQLITE_IOERR_DATA;
   if (offset == 0 && size == kLogHeaderSize) {
     const int result = flushHeader();
     return result == SQLITE_OK ? writeHeader(bytes) : result;

@@ -35,6 +35,7 @@ MainFile::~MainFile() {
 
 int MainFile::damaged(std::uint32_t number) {
   damagedPage_ = number;
+  hasMetDamage_ = true;
   sqlite3_log(SQLITE_IOERR_DATA, "page %u of %s does not authenticate", number,
               store_->path().c_str());
   return SQLITE_IOERR_DATA;
@@ -60,6 +61,11 @@ int MainFile::readPage(std::uint32_t number, char* out) {
   if (result == SQLITE_OK && format_.openPage(PageDomain::kStore, number, sealed_.data(), out)) {
     return SQLITE_OK;
   }
+  // A rotation may have been overwriting it just now: the store's own reading waits for that.
+  if (store_->read(sealed_.data(), kPageSize, offsetOf(number)) == SQLITE_OK &&
+      format_.openPage(PageDomain::kStore, number, sealed_.data(), out)) {
+    return SQLITE_OK;
+  }
   std::memset(out, 0, kPageSize);
   return damaged(number);
 }
@@ -67,7 +73,7 @@ int MainFile::readPage(std::uint32_t number, char* out) {
 // SQLite reads this before it recovers, when page 1 may be torn or not there yet; from it, it takes
 // page size and reserve. What the log or the journal holds comes after.
 int MainFile::readFileHeader(char* out) {
-  const int result = plain().read(sealed_.data(), kPageSize, 0);
+  const int result = store_->read(sealed_.data(), kPageSize, 0);
   if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ) return result;
   // Nothing there yet; SQLite must stay free to set it up (see reserveTail).
   if (store_->size() == 0) {
@@ -90,6 +96,7 @@ int MainFile::readFileHeader(char* out) {
 
 int MainFile::write(const char* bytes, std::size_t size, std::int64_t offset) {
   const std::uint32_t number = pageAt(offset);
+  if (hasMetDamage_) return SQLITE_IOERR_DATA;
   if (size != kPageSize || offset % kPageStep != 0 || !PageFormat::isOfOurShape(number, bytes)) {
     sqlite3_log(SQLITE_IOERR_WRITE, "refused a page of another shape for %s",
                 store_->path().c_str());

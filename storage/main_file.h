@@ -36,8 +36,10 @@ class MainFile final : public OpenFile {
   const std::shared_ptr<StoreFile>& store() const { return store_; }
   // The connection's log, while it is open: a checkpoint takes sealed pages from it.
   void setLog(LogFile* log) { log_ = log; }
-  // Remembers the page for the failure's sentence; always SQLITE_IOERR_DATA.
+  // Remembers the page for the failure's sentence, and that this connection must write no more;
+  // always SQLITE_IOERR_DATA.
   int damaged(std::uint32_t number);
+  bool hasMetDamage() const { return hasMetDamage_; }
 
  private:
   int readPage(std::uint32_t number, char* out);
@@ -54,6 +56,7 @@ class MainFile final : public OpenFile {
   LogFile* log_ = nullptr;
   sqlite3* connection_ = nullptr;  // the one that opened this file
   std::uint32_t damagedPage_ = 0;
+  bool hasMetDamage_ = false;
   std::array<char, kPageSize> sealed_;
   std::array<char, kPageSize> plain_;
 };

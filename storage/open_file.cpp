@@ -49,12 +49,16 @@ namespace {
 
 }  // namespace
 
+int PlainFile::truncate(std::int64_t size) const {
+  return file_->pMethods->xTruncate(file_, size);
+}
+
 void PlainFile::sync() const {
   if (file_->pMethods->xSync(file_, SQLITE_SYNC_NORMAL) != SQLITE_OK) endProcess();
 }
 
 int OpenFile::truncate(std::int64_t size) {
-  return plain_->get()->pMethods->xTruncate(plain_->get(), size);
+  return plain_->truncate(size);
 }
 
 int OpenFile::sync(int flags) {

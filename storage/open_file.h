@@ -24,6 +24,7 @@ class PlainFile {
   // file, is used up.
   int write(const void* bytes, std::size_t size, std::int64_t offset) const;
   int size(std::int64_t& bytes) const;
+  int truncate(std::int64_t size) const;
   // Ends the process when the disk can't say that it has the bytes.
   void sync() const;
 

@@ -3,12 +3,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "crypto/page_cipher.h"
 #include "crypto/random.h"
-#include "crypto/secret.h"
+#include "storage/key_epochs.h"
 
 namespace waystation::storage {
 
@@ -25,27 +26,21 @@ inline constexpr std::size_t kFrameHeaderSize = 24;
 inline constexpr std::size_t kFrameSize = kFrameHeaderSize + kPageSize;
 inline constexpr std::size_t kJournalHeaderSize = 512;
 inline constexpr std::size_t kJournalSealOffset = 28;
+// A page number and a sealed page, in the file of a rotation.
+inline constexpr std::size_t kBatchRecordSize = 4 + kPageSize;
 // SQLite's magic, which page 1 begins with.
 inline constexpr std::string_view kSqliteMagic{"SQLite format 3", 16};
 
-// What is derived from a database key (section 1).
-struct StoreKeys {
-  // Throws Failure("key.malformed") unless the key has 32 bytes.
-  explicit StoreKeys(const crypto::Secret& databaseKey);
-
-  crypto::Secret page;
-  crypto::Secret seal;
-  crypto::Secret mask;
-  std::string id;
-  std::string check;
-};
-
 enum class PageDomain { kStore, kJournal };
 
-// Seals and opens pages and headers. Not for two threads at once; keys and random must outlive it.
+// Seals pages and headers under the current epoch's keys, and opens those of every epoch there is.
+// Not for two threads at once; keys and random must outlive it.
 class PageFormat {
  public:
-  PageFormat(const StoreKeys& keys, crypto::Random& random);
+  PageFormat(const KeyEpochs& keys, crypto::Random& random) : keys_(keys), random_(random) {}
+
+  // The epoch under which a page says it was sealed.
+  static std::uint32_t epochOf(const char* sealed);
 
   // Whether SQLite's page may be kept here: reserved tail zero, and page 1 of our shape.
   static bool isOfOurShape(std::uint32_t number, const char* plain);
@@ -70,15 +65,34 @@ class PageFormat {
   crypto::MacBlock journalHeaderSeal(std::int64_t offset, const char* header);
   // `header`: kJournalHeaderSize bytes.
   bool isOurJournalHeader(std::int64_t offset, const char* header);
-  // Masks or unmasks the 4 bytes after a journalled page.
-  void maskJournalChecksum(const char* sealedPage, char* checksum);
+  // Masks or unmasks the 4 bytes after a journalled page. False when the page's epoch is gone.
+  bool maskJournalChecksum(const char* sealedPage, char* checksum);
 
  private:
-  std::array<char, 28> associatedData(PageDomain domain, std::uint32_t number) const;
+  struct Ciphers {
+    Ciphers(std::uint32_t number, const StoreKeys& keys, crypto::Random& random)
+        : epoch(number),
+          pages(keys.page.view(), random),
+          headers(keys.seal.view(), keys.mask.view()) {}
+    std::uint32_t epoch;
+    crypto::PageCipher pages;
+    crypto::HeaderCipher headers;
+  };
 
-  const StoreKeys& keys_;
-  crypto::PageCipher pages_;
-  crypto::HeaderCipher headers_;
+  // Null when there is no such epoch.
+  Ciphers* find(std::uint32_t epoch);
+  // Throws Failure("store.wrong-key") in place of null.
+  Ciphers& current();
+  // Whether `opens` is true for the header cipher of some epoch, the current one being tried first.
+  template <typename Opens>
+  bool anyHeader(Opens opens);
+  std::array<char, 28> associatedData(PageDomain domain, std::uint32_t number,
+                                      std::uint32_t epoch) const;
+
+  const KeyEpochs& keys_;
+  crypto::Random& random_;
+  std::uint64_t generation_ = 0;
+  std::vector<std::unique_ptr<Ciphers>> ciphers_;
 };
 
 std::uint32_t loadBigEndian32(const char* bytes);

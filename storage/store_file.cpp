@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <new>
 #include <string_view>
 #include <utility>
@@ -11,8 +12,22 @@
 
 namespace waystation::storage {
 
+namespace {
+
+constexpr std::size_t kEpochKeySize = 32;
+// More rotations than that there are not in the life of a database.
+constexpr std::uint32_t kMostEpochs = 1U << 20;
+
+}  // namespace
+
 StoreFile::StoreFile(sqlite3_vfs& plain, std::string path, const crypto::Secret& key, OpenMode mode)
-    : plain_(plain), path_(std::move(path)), keys_(key) {
+    : plain_(plain),
+      path_(std::move(path)),
+      ringName_(path_ + "-keys"),
+      batchName_(path_ + "-rekey"),
+      databaseKey_(key.clone()),
+      keys_(key),
+      ring_(plain, ringName_.c_str(), random_) {
   name_ = sqlite3_create_filename(path_.c_str(), (path_ + "-journal").c_str(),
                                   (path_ + "-wal").c_str(), 0, nullptr);
   if (name_ == nullptr) throw std::bad_alloc();
@@ -67,8 +82,74 @@ void StoreFile::lockAndCheck(OpenMode mode) {
   if (size == 0) {
     checkEmpty(mode);
   } else {
+    loadKeys();
+    mendFromBatch();
     checkKey(mode);
   }
+}
+
+bool StoreFile::isUnder(const crypto::Secret& databaseKey) const {
+  return crypto::equalConstantTime(databaseKey_.view(), databaseKey.view());
+}
+
+void StoreFile::loadKeys() {
+  std::optional<KeyRing::Content> content = ring_.load(databaseKey_);
+  // A ring that was left beside a database of before the first rotation, or put in its place later.
+  if (!content || (!content->keys.contains(1) && isOfFirstEpoch())) return;
+  keys_.replace(std::move(content->keys), content->current);
+}
+
+bool StoreFile::isOfFirstEpoch() {
+  PageFormat format(keys_, random_);
+  std::array<char, kPageSize> sealed;
+  std::array<char, kPageSize> page;
+  return read(sealed.data(), sealed.size(), 0) == SQLITE_OK &&
+         format.openPage(PageDomain::kStore, 1, sealed.data(), page.data());
+}
+
+void StoreFile::beginEpoch() {
+  KeyRing::Content content{keys_.current() + 1, keys_.keys()};
+  crypto::Secret key(kEpochKeySize);
+  random_.fill(key.data(), key.size());
+  content.keys.emplace(content.current, std::move(key));
+  ring_.save(databaseKey_, content);
+  keys_.replace(std::move(content.keys), content.current);
+}
+
+void StoreFile::forgetOldEpochs() {
+  KeyRing::Content content{keys_.current(), keys_.keys()};
+  std::erase_if(content.keys, [&](const auto& entry) { return entry.first != content.current; });
+  ring_.saveOnly(databaseKey_, content);
+  keys_.replace(std::move(content.keys), content.current);
+}
+
+// A page of the batch that does not authenticate in the database was torn while it was overwritten.
+// What SQLite's recovery would mend better, it mends afterwards.
+void StoreFile::mendFromBatch() {
+  const std::unique_ptr<PlainFile> batch = openBeside(batchName_.c_str(), SQLITE_OPEN_MAIN_JOURNAL);
+  if (!batch || !isWritable_) return;
+  PageFormat format(keys_, random_);
+  std::array<char, kBatchRecordSize> record;
+  std::array<char, kPageSize> sealed;
+  std::array<char, kPageSize> page;
+  bool mended = false;
+  for (std::int64_t at = 0; batch->read(record.data(), record.size(), at) == SQLITE_OK;
+       at += static_cast<std::int64_t>(record.size())) {
+    const std::uint32_t number = loadBigEndian32(record.data());
+    const auto offset =
+        (static_cast<std::int64_t>(number) - 1) * static_cast<std::int64_t>(kPageSize);
+    if (number == 0 || offset >= size()) continue;
+    if (read(sealed.data(), sealed.size(), offset) == SQLITE_OK &&
+        format.openPage(PageDomain::kStore, number, sealed.data(), page.data())) {
+      continue;
+    }
+    if (!format.openPage(PageDomain::kStore, number, record.data() + 4, page.data())) continue;
+    if (write(record.data() + 4, kPageSize, offset) != SQLITE_OK) {
+      throw Failure("store.sqlite", path_ + " can't be written to, and has a page to mend.");
+    }
+    mended = true;
+  }
+  if (mended) sync();
 }
 
 int StoreFile::read(char* out, std::size_t size, std::int64_t offset) {
@@ -86,7 +167,7 @@ int StoreFile::write(const char* bytes, std::size_t size, std::int64_t offset) {
 
 int StoreFile::truncate(std::int64_t size) {
   const std::lock_guard lock(mutex_);
-  const int result = file_->get()->pMethods->xTruncate(file_->get(), size);
+  const int result = file_->truncate(size);
   if (result == SQLITE_OK) size_ = size;
   return result;
 }
@@ -130,8 +211,9 @@ void StoreFile::checkKey(OpenMode mode) {
   const int result = read(page.data(), page.size(), 0);
   const std::string_view first(page.data(), kKeyCheckSize);
   const std::string_view last(page.data() + kPageSealedSize, kKeyCheckSize);
-  if (crypto::equalConstantTime(first, keys_.check) ||
-      crypto::equalConstantTime(last, keys_.check) || isProvenByRecovery()) {
+  if (crypto::equalConstantTime(first, keys_.check()) ||
+      crypto::equalConstantTime(last, keys_.check()) || isProvenByRecovery()) {
+    requireKeysOf(page.data());
     return;
   }
   // A power cut while the file was made may leave its one page unwritten; the journal undoes it.
@@ -147,6 +229,17 @@ void StoreFile::checkKey(OpenMode mode) {
   throw Failure("store.wrong-key",
                 "The key does not belong to " + path_ +
                     ". Nothing was changed; use the key file that was made with this store.");
+}
+
+void StoreFile::requireKeysOf(const char* firstPage) {
+  const std::uint32_t epoch = PageFormat::epochOf(firstPage);
+  // Torn, it may say anything; recovery will mend it.
+  if (epoch <= 1 || epoch > kMostEpochs || keys_.find(epoch) != nullptr || isProvenByRecovery()) {
+    return;
+  }
+  throw Failure("store.keys-missing",
+                path_ + " was written under a later key than there is in " + ringName_ +
+                    ". Nothing was changed; put back the file of that name that belongs to it.");
 }
 
 // A power cut may tear the first and the last sector of page 1 at once. What mends it then, the

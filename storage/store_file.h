@@ -9,6 +9,8 @@
 #include "crypto/random.h"
 #include "crypto/secret.h"
 #include "storage/connection_locks.h"
+#include "storage/key_epochs.h"
+#include "storage/key_ring.h"
 #include "storage/open_file.h"
 #include "storage/open_mode.h"
 #include "storage/page_format.h"
@@ -21,16 +23,18 @@ namespace waystation::storage {
 // VFS underneath.
 class StoreFile {
  public:
-  // Takes the lock, checks the key, writes nothing (beyond creating an empty file in mode kCreate).
-  // `plain` must outlive it. Throws Failure: "store.missing", "store.busy", "store.wrong-key",
-  // "store.foreign-file".
+  // Takes the lock, checks the key, writes nothing (beyond creating an empty file in mode kCreate,
+  // and mending pages that a power cut tore while their key was changed). `plain` must outlive it.
+  // Throws Failure: "store.missing", "store.busy", "store.wrong-key", "store.foreign-file",
+  // "store.keys-missing".
   StoreFile(sqlite3_vfs& plain, std::string path, const crypto::Secret& key, OpenMode mode);
   ~StoreFile();
   StoreFile(const StoreFile&) = delete;
   StoreFile& operator=(const StoreFile&) = delete;
 
   const std::string& path() const { return path_; }
-  const StoreKeys& keys() const { return keys_; }
+  const KeyEpochs& keys() const { return keys_; }
+  bool isUnder(const crypto::Secret& databaseKey) const;
   crypto::Random& random() { return random_; }
   WalIndex& walIndex() { return walIndex_; }
   ConnectionLocks& locks() { return locks_; }
@@ -49,18 +53,38 @@ class StoreFile {
   // The log beside the database, for reading; null when there is none, or nothing in it.
   std::unique_ptr<PlainFile> openLog();
 
+  // Rotation (key_rotation.h), for one thread at a time, which holds this.
+  std::mutex& rotation() { return rotation_; }
+  // A new key, kept in the key ring before anything is written under it. Throws as KeyRing::save.
+  void beginEpoch();
+  // Forgets every key but the current one, in the ring and in memory. Throws as KeyRing::save.
+  void forgetOldEpochs();
+  bool hasOldEpochs() const { return keys_.keys().size() > 1; }
+  sqlite3_vfs& plain() { return plain_; }
+  // The file that holds pages while they are overwritten in place.
+  const char* batchName() const { return batchName_.c_str(); }
+
  private:
   void open(OpenMode mode);
   std::unique_ptr<PlainFile> openBeside(const char* name, int kind);
   void lockAndCheck(OpenMode mode);
   void checkEmpty(OpenMode mode);
   void checkKey(OpenMode mode);
+  void requireKeysOf(const char* firstPage);
   bool isProvenByRecovery();
+  void loadKeys();
+  bool isOfFirstEpoch();
+  void mendFromBatch();
 
   sqlite3_vfs& plain_;
   std::string path_;
-  StoreKeys keys_;
+  std::string ringName_;
+  std::string batchName_;
+  crypto::Secret databaseKey_;
+  KeyEpochs keys_;
   crypto::SystemRandom random_;
+  KeyRing ring_;
+  std::mutex rotation_;
   WalIndex walIndex_;
   ConnectionLocks locks_;
   const char* name_ = nullptr;  // path_ in the form in which SQLite gives names to a VFS

@@ -16,11 +16,11 @@ TEST(PageFormat, DerivesTheExampleOfTheSpecification) {
 }
 
 TEST(PageFormat, RefusesAKeyOfAnotherSize) {
-  EXPECT_EQ(codeOf([] { StoreKeys(crypto::Secret::copyOf("short")); }), "key.malformed");
+  EXPECT_EQ(codeOf([] { KeyEpochs(crypto::Secret::copyOf("short")); }), "key.malformed");
 }
 
 TEST(PageFormat, APageOfTheJournalIsNoPageOfTheStore) {
-  const StoreKeys keys(keyOf('k'));
+  const KeyEpochs keys(keyOf('k'));
   crypto::SystemRandom random;
   PageFormat format(keys, random);
   std::string plain(kPageBodySize, 'p');
@@ -35,7 +35,7 @@ TEST(PageFormat, APageOfTheJournalIsNoPageOfTheStore) {
 }
 
 TEST(PageFormat, AFrameHeaderOpensOnlyAtItsPlace) {
-  const StoreKeys keys(keyOf('k'));
+  const KeyEpochs keys(keyOf('k'));
   crypto::SystemRandom random;
   PageFormat format(keys, random);
   const std::string header(kFrameHeaderSize, 'h');
