@@ -3,11 +3,34 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import program
 
-CASES = 1000
-SHORTEST = 5  # shorter names may stand in random bytes by chance
+CASES = int(os.environ.get("WAYSTATION_CASES", "1000"))
+DATA_CASES = 10000  # that many there are; more are made of these, under names of their own
+SUFFIXES = ["", "azu", "ezu", "izu", "ozu", "uzu", "yzu", "lzu", "mzu", "nzu", "rzu"]
+# Shorter names may stand in random bytes by chance, the more of them the more bytes there are.
+SHORTEST = 5 if CASES <= DATA_CASES else 8
+SAVES = 50
+PART = 64 * 1024 * 1024
+OVERLAP = 256
+
+
+def case_lines(count):
+    lines = program.bench_lines(min(count, DATA_CASES))
+    result = []
+    for number in range(count):
+        line = lines[number % DATA_CASES]
+        suffix = SUFFIXES[number // DATA_CASES]
+        if suffix:
+            case = json.loads(line)
+            case["case_no"] += "-" + suffix
+            for field in ("given_name", "family_name"):
+                case[field] = " ".join(word + suffix for word in case[field].split())
+            line = json.dumps(case) + "\n"
+        result.append(line)
+    return result
 
 
 def names_of(lines):
@@ -37,9 +60,19 @@ def found_in(data, names, folder):
     return sorted(found)
 
 
+def parts_of(file):
+    """The file's bytes in parts that overlap by more than any name."""
+    while True:
+        data = file.read(PART)
+        yield data
+        if len(data) < PART:
+            return
+        file.seek(-OVERLAP, os.SEEK_CUR)
+
+
 class PoweredOff(program.ProgramTest):
     def test_no_imported_name_is_on_the_disk(self):
-        lines = program.bench_lines(CASES)
+        lines = case_lines(CASES)
         names = names_of(lines)
         self.assertGreater(len(names), CASES // 2)
         source = os.path.join(self.folder, "cases.jsonl")
@@ -48,13 +81,30 @@ class PoweredOff(program.ProgramTest):
         node = self.node("HQ", "hq")
         result = json.loads(self.assertDone(node.run("import", "--as", "cases", source, "--json")))
         self.assertEqual(result["created"], CASES)
-        for folder, _, files in os.walk(node.data):
-            for file in files:
-                with open(os.path.join(folder, file), "rb") as content:
-                    self.assertEqual(found_in(content.read(), names, self.folder), [], file)
+        self.save_and_cut_power(node, names[:SAVES])
+        size = 0
+        for path in Path(node.data).rglob("*"):
+            if path.is_file():
+                with path.open("rb") as content:
+                    for data in parts_of(content):
+                        size += len(data)
+                        self.assertEqual(found_in(data, names, self.folder), [], path)
+        print(f"{CASES} cases, {len(names)} names, none found in {size} bytes")
+
+    def save_and_cut_power(self, node, names):
+        """So that the log is there too, with what was saved last."""
+        self.assertDone(node.add_user())
+        with node.serve() as server:
+            caller = server.caller()
+            for name in names:
+                self.assertEqual(caller.save_person(name).status, 200)
+            caller.close()
+            server.process.kill()
+            server.process.wait(program.PATIENCE)
+        self.assertGreater(os.path.getsize(os.path.join(node.data, "node.db-wal")), 0)
 
     def test_the_search_for_names_finds_them_where_they_are(self):
-        lines = program.bench_lines(CASES)
+        lines = case_lines(min(CASES, DATA_CASES))
         names = names_of(lines)
         for code in ("utf-8", "utf-16-le", "utf-16-be"):
             self.assertEqual(found_in("".join(lines).encode(code), names, self.folder), names)

@@ -104,7 +104,7 @@ class Check {
     writeImage(image, scratch_.path());
     const bool cutsAgain = number % kStatesBetweenSecondCuts == 1;
     std::optional<WatchedDisk> disk;
-    disk.emplace(scratch_.path());
+    disk.emplace(scratch_.path(), image);
     try {
       judge(workload_.recover(scratch_.path(), progress.acknowledged == 0), progress, where, image);
       if (number % kStatesBetweenGoingOn == 0) workload_.goOn(scratch_.path());

@@ -12,7 +12,6 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -254,9 +253,12 @@ int renameWatched(const char* from, const char* to, Next next) {
 }  // namespace
 
 WatchedDisk::WatchedDisk(const std::filesystem::path& directory)
+    : WatchedDisk(directory, readImage(directory)) {}
+
+WatchedDisk::WatchedDisk(const std::filesystem::path& directory, DiskImage start)
     : state_(std::make_unique<State>()) {
   state_->root = directory.string() + "/";
-  state_->record.start = readImage(directory);
+  state_->record.start = std::move(start);
   for (const std::string& path : state_->record.start.directories) {
     state_->names[path] = DiskOperation::kDirectory;
   }
@@ -323,8 +325,10 @@ DiskImage readImage(const std::filesystem::path& directory) {
     if (entry.is_directory()) {
       image.directories.insert(name);
     } else if (entry.is_regular_file()) {
+      std::string& bytes = image.files[name];
+      bytes.resize(entry.file_size());
       std::ifstream in(entry.path(), std::ios::binary);
-      image.files[name] = {std::istreambuf_iterator<char>(in), {}};
+      in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     }
   }
   return image;

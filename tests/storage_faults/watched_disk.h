@@ -39,6 +39,8 @@ class WatchedDisk {
  public:
   // `directory` must be there, and is named as the program will name it.
   explicit WatchedDisk(const std::filesystem::path& directory);
+  // As above, for one who knows what stands there.
+  WatchedDisk(const std::filesystem::path& directory, DiskImage start);
   ~WatchedDisk();
   WatchedDisk(const WatchedDisk&) = delete;
   WatchedDisk& operator=(const WatchedDisk&) = delete;
