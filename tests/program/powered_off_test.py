@@ -13,6 +13,7 @@ SUFFIXES = ["", "azu", "ezu", "izu", "ozu", "uzu", "yzu", "lzu", "mzu", "nzu", "
 # Shorter names may stand in random bytes by chance, the more of them the more bytes there are.
 SHORTEST = 5 if CASES <= DATA_CASES else 8
 SAVES = 50
+program.PATIENCE += CASES // 50  # a large import takes its time
 PART = 64 * 1024 * 1024
 OVERLAP = 256
 
