@@ -17,7 +17,7 @@ class Compressor {
 
  private:
   struct Stream;
-  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Stream> stream_;  // from the first frame on: most exchanges have none
 };
 
 // Opens what a Compressor made, in order. Throws Failure("sync.malformed") for anything else and

@@ -11,8 +11,9 @@ constexpr std::int64_t kTenYearsMs = 3650 * kDayMs;
 
 Author::Author(const Settings& settings)
     : settings_(settings), random_(settings.seed * 0x9E3779B97F4A7C15ULL + 7) {
+  settings_.phones = 0;
   length_ = settings.days *
-            (settings.offices * kEventsOfAnOfficeDay + settings.phones * kEventsOfAPhoneDay);
+            (settings_.offices * kEventsOfAnOfficeDay + settings_.phones * kEventsOfAPhoneDay);
   const auto sometimes = [&](int most) {
     return static_cast<int>(chance(60) ? draw(most + 1) : 0);
   };
@@ -33,11 +34,14 @@ Author::Author(const Settings& settings)
     add(restores, &Author::restoring);
   }
   add(sometimes(3), &Author::jumping);
+  if (settings.backwards) add(sometimes(1), &Author::cloning);
+  if (settings.hostile > 0) add(20, &Author::attacking);
   cuts_ = sometimes(50);
   crashes_ = sometimes(15);
   repeats_ = sometimes(20);
   strangers_ = sometimes(20);
   smallFrames_ = sometimes(50);
+  roams_ = sometimes(40);
 }
 
 std::int64_t Author::draw(std::int64_t below) {
@@ -46,6 +50,11 @@ std::int64_t Author::draw(std::int64_t below) {
 
 std::int64_t Author::anybody(World& world) {
   return chance(15) ? 0 : 1 + draw(world.boxes() - 1);
+}
+
+// Mostly its own hub (0), for a phone on the road another office.
+std::int64_t Author::placeToCall(std::int64_t box) {
+  return box > settings_.offices && chance(roams_) ? anyOffice() : 0;
 }
 
 // Some record that the box holds; mostly a young one, so that people meet. 0: none was found.
@@ -127,6 +136,15 @@ std::optional<Event> Author::saving(World& world) {
   return event;
 }
 
+std::optional<Event> Author::deleting(World& world) {
+  std::optional<Event> event = saving(world);
+  if (!event || event->kind != EventKind::kSave) return event;
+  event->kind = EventKind::kDelete;
+  event->field = event->second = 0;
+  event->value = draw(2);
+  return event;
+}
+
 std::optional<Event> Author::handingOver(World& world) {
   Event event;
   event.kind = EventKind::kHandOver;
@@ -155,6 +173,7 @@ std::optional<Event> Author::exchanging(World& world) {
   Event event;
   event.kind = EventKind::kExchange;
   event.node = 1 + draw(world.boxes() - 1);
+  event.office = placeToCall(event.node);
   spoil(event);
   return event;
 }
@@ -163,6 +182,7 @@ std::optional<Event> Author::sending(World& world) {
   Event event;
   event.kind = EventKind::kSend;
   event.node = 1 + draw(world.boxes() - 1);
+  event.office = placeToCall(event.node);
   if (chance(smallFrames_)) event.upBytes = 1 + draw(2000);
   return event;
 }
@@ -192,17 +212,35 @@ std::optional<Event> Author::restarting(World& world) {
 std::optional<Event> Author::copying(World& world) {
   Event event;
   event.kind = EventKind::kCopy;
-  event.node = 1 + draw(world.boxes() - 1);
+  event.node = settings_.backwards && chance(20) ? 0 : 1 + draw(world.boxes() - 1);
   return event;
 }
 
 std::optional<Event> Author::restoring(World& world) {
   Event event;
   event.kind = EventKind::kRestore;
-  event.node = 1 + draw(world.boxes() - 1);
+  event.node = settings_.backwards && chance(20) ? 0 : 1 + draw(world.boxes() - 1);
   const std::vector<std::int64_t>& copies = world.copies(event.node);
   if (copies.empty()) return std::nullopt;
   event.page = copies[std::size_t(draw(std::int64_t(copies.size())))];
+  return event;
+}
+
+std::optional<Event> Author::cloning(World& world) {
+  Event event;
+  event.kind = EventKind::kClone;
+  event.node = 1 + draw(settings_.offices + settings_.phones);
+  if (world.boxes() > 2 * (1 + settings_.offices + settings_.phones)) return std::nullopt;
+  return event;
+}
+
+std::optional<Event> Author::attacking(World& world) {
+  Event event;
+  event.kind = EventKind::kAttack;
+  event.office = draw(settings_.hostile);
+  event.amount = chance(20) ? kAttacks - 1 : draw(kAttacks);
+  event.record = someRecord(world, 0, false);
+  if (event.record == 0) return std::nullopt;
   return event;
 }
 

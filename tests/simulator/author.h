@@ -33,9 +33,14 @@ class Author {
   std::optional<Event> restoring(World& world);
   std::optional<Event> jumping(World& world);
 
+  std::optional<Event> deleting(World& world);
+  std::optional<Event> cloning(World& world);
+  std::optional<Event> attacking(World& world);
+
   void spoil(Event& event);
   std::int64_t draw(std::int64_t below);
   bool chance(int percent) { return draw(100) < percent; }
+  std::int64_t placeToCall(std::int64_t box);
   std::int64_t anyOffice() { return 1 + draw(settings_.offices); }
   std::int64_t anybody(World& world);
   std::int64_t someRecord(World& world, std::int64_t box, bool rootsOnly);
@@ -53,6 +58,7 @@ class Author {
   int repeats_ = 0;
   int strangers_ = 0;
   int smallFrames_ = 0;
+  int roams_ = 0;
 };
 
 }  // namespace waystation::simulator

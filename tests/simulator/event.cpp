@@ -7,9 +7,9 @@
 namespace waystation::simulator {
 namespace {
 
-constexpr std::array<const char*, 12> kKinds = {"create",   "read", "save",    "hand-over",
-                                                "exchange", "send", "part",    "arrive",
-                                                "restart",  "copy", "restore", "clock"};
+constexpr std::array<const char*, 15> kKinds = {
+    "create", "read",    "save", "delete",  "hand-over", "exchange", "send",  "part",
+    "arrive", "restart", "copy", "restore", "clock",     "clone",    "attack"};
 
 using Member = std::pair<const char*, std::int64_t Event::*>;
 

@@ -13,6 +13,7 @@ enum class EventKind : std::uint8_t {
   kCreate,    // a person at `node` makes a record, known from then on by this event's serial
   kRead,      // a person at `node` opens `record`; the page is known by this event's serial
   kSave,      // a person at `node` saves a field of `record` on top of `page`
+  kDelete,    // a person at `node` deletes `record` (`value` 1: restores it) on top of `page`
   kHandOver,  // headquarters gives the custody of `record` to `office`
   kExchange,  // one exchange of `node` with its hub
   kSend,      // `node` sends a request that is on its way until kArrive
@@ -22,6 +23,8 @@ enum class EventKind : std::uint8_t {
   kCopy,      // a copy of `node`'s disk is put away
   kRestore,   // `node` starts from the copy `page`
   kClock,     // `node`'s clock jumps by `amount` milliseconds
+  kClone,     // a copy of `node`'s disk is started on a second machine, and both run
+  kAttack,    // the hostile leaf `office` tries `amount` (hostile.h) on `record`
 };
 
 // Everything is a number, so that events are printed, read back and dropped alike. Records, pages,
@@ -39,7 +42,8 @@ struct Event {
   std::int64_t page = 0;
   std::int64_t field = 0;
   std::int64_t fields = 0;  // of kCreate: a bit for each field that it begins with
-  std::int64_t office = 0;  // who gets custody
+  // Who gets custody; of kExchange and kSend: the office at which a phone calls, 0: its own.
+  std::int64_t office = 0;
   std::int64_t scope = 0;   // of kCreate at headquarters: a bit for each office; -1: all
   std::int64_t value = 0;   // of kSave: 0 writes a value of its own, else this one
   std::int64_t amount = 0;  // milliseconds

@@ -17,6 +17,38 @@ void Ledger::saved(std::int64_t serial, std::int64_t node, std::int64_t record,
   log[serial] = std::move(all);
 }
 
+void Ledger::deleted(std::int64_t serial, std::int64_t record,
+                     const std::map<std::string, Saves>& read) {
+  std::set<std::pair<std::string, std::int64_t>>& all = deletions_[serial];
+  for (const auto& [field, saves] : read) {
+    for (const std::int64_t save : saves) {
+      all.emplace(field, save);
+      const auto log = read_.find({record, field});
+      if (log == read_.end() || !log->second.contains(save)) continue;
+      for (const std::int64_t before : log->second.at(save)) all.emplace(field, before);
+    }
+  }
+}
+
+bool Ledger::hidden(std::int64_t record) const {
+  bool hides = false;
+  for (const std::int64_t decision : expected(record, "_deleted")) {
+    const auto deletion = deletions_.find(decision);
+    if (deletion == deletions_.end()) return false;
+    bool readAll = true;
+    const Field first{record, ""};
+    for (auto at = read_.lower_bound(first); at != read_.end() && at->first.first == record; ++at) {
+      const std::string& field = at->first.second;
+      if (field.starts_with('_')) continue;
+      for (const std::int64_t save : expected(record, field)) {
+        readAll = readAll && deletion->second.contains({field, save});
+      }
+    }
+    hides = hides || readAll;
+  }
+  return hides;
+}
+
 Ledger::Saves Ledger::expected(std::int64_t record, const std::string& field) const {
   const auto at = read_.find({record, field});
   if (at == read_.end()) return {};

@@ -24,6 +24,11 @@ class Ledger {
   // A save was answered with "saved". `read`: whose values stood in the field on the page.
   void saved(std::int64_t serial, std::int64_t node, std::int64_t record, const std::string& field,
              const Saves& read);
+  // The save before was a deletion, made by somebody who had read these values in these fields.
+  void deleted(std::int64_t serial, std::int64_t record, const std::map<std::string, Saves>& read);
+  // Whether the record has to be hidden: of those that decide, nobody restored it, and one had read
+  // all that stands in it.
+  bool hidden(std::int64_t record) const;
   // It was lost with the only disk that held it.
   void lost(std::int64_t serial) { lost_.insert(serial); }
   // A copy of that disk turned up.
@@ -44,6 +49,7 @@ class Ledger {
   using Field = std::pair<std::int64_t, std::string>;
   std::map<std::int64_t, Save> saves_;
   std::map<Field, std::map<std::int64_t, Saves>> read_;  // by save: all that it had read
+  std::map<std::int64_t, std::set<std::pair<std::string, std::int64_t>>> deletions_;
   Saves lost_;
   Saves aside_;
 };

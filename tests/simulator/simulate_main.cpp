@@ -35,6 +35,10 @@ Arguments parsed(int count, char** words) {
       arguments.json = true;
       continue;
     }
+    if (word == "--backwards") {
+      arguments.settings.backwards = true;
+      continue;
+    }
     if (word == "--quiet") {
       arguments.quiet = true;
       continue;

@@ -55,6 +55,21 @@ TEST(Ledger, ExpectsWhatNobodyReadWhoSavedLater) {
   EXPECT_EQ(ledger.expected(10, "need"), (Ledger::Saves{2, 3}));
 }
 
+TEST(Ledger, HidesWhatWasDeletedBySomebodyWhoHadReadItAll) {
+  Ledger ledger;
+  ledger.saved(1, 0, 10, "need", {});
+  ledger.saved(2, 0, 10, "_deleted", {});
+  ledger.deleted(2, 10, {{"need", {1}}});
+  EXPECT_TRUE(ledger.hidden(10));
+  ledger.saved(3, 1, 10, "need", {1});
+  EXPECT_FALSE(ledger.hidden(10)) << "an edit that the deleter had not read";
+  ledger.saved(4, 0, 10, "_deleted", {2});
+  ledger.deleted(4, 10, {{"need", {3}}});
+  EXPECT_TRUE(ledger.hidden(10));
+  ledger.saved(5, 2, 10, "_deleted", {2});
+  EXPECT_FALSE(ledger.hidden(10)) << "restored apart from it";
+}
+
 TEST(Ledger, TakesWhoReadAValueToHaveReadWhatItsWriterRead) {
   Ledger ledger;
   ledger.saved(1, 0, 10, "need", {});

@@ -28,20 +28,40 @@ std::int64_t serialOf(std::string_view author) {
 }
 
 World::World(const Settings& settings) : settings_(settings) {
-  for (std::int64_t i = 0; i <= settings.offices; ++i) {
-    Box box;
-    box.node = std::make_unique<testing::TestNode>(i == 0 ? "HQ" : officeName(i), i != 0,
-                                                   mixed(settings.seed, 0, std::uint64_t(i)));
-    box.hub = i == 0 ? -1 : 0;
-    boxes_.push_back(std::move(box));
+  settings_.phones = 0;  // until an office is the hub of its phones
+  for (std::int64_t i = 0; i <= settings_.offices + settings_.phones; ++i) {
+    boxes_.push_back(newBox(i));
   }
   for (Box& box : boxes_) {
     box.node->clock().set(nowMs_);
     if (box.hub >= 0) testing::enrol(*boxes_[std::size_t(box.hub)].node, *box.node);
   }
+  for (int i = 0; i < settings.hostile; ++i) {
+    hostile_.push_back(std::make_unique<HostileLeaf>("X" + officeName(i),
+                                                     mixed(settings.seed, 1, std::uint64_t(i))));
+    const storage::Connections::Lease writer = boxes_[0].node->connections().writer();
+    sync::Work work(boxes_[0].node->replica(), *writer);
+    sync::enrolLeaf(work, hostile_.back()->name(), hostile_.back()->key().publicKey(), "");
+    work.commit();
+  }
 }
 
 World::~World() = default;
+
+// Boxes are numbered: headquarters, offices, their phones in turn; clones come after those.
+World::Box World::newBox(std::int64_t number) const {
+  Box box;
+  const std::int64_t phone = number - settings_.offices - 1;
+  box.office = phone < 0 ? number : 1 + phone % settings_.offices;
+  box.hub = number == 0 ? -1 : (phone < 0 ? 0 : box.office);
+  const std::string home = phone < 0 ? "" : officeName(box.office);
+  const std::string name = number == 0 ? "HQ"
+                           : phone < 0 ? officeName(number)
+                                       : home + "-P" + std::to_string(phone);
+  box.node = std::make_unique<testing::TestNode>(name, number != 0,
+                                                 mixed(settings_.seed, 0, std::uint64_t(number)));
+  return box;
+}
 
 std::string World::nameOf(std::int64_t box) const {
   return boxes_[std::size_t(box)].node->name();
@@ -60,12 +80,8 @@ void World::enter(Box& box, const Event& event) {
 
 void World::apply(const Event& event) {
   nowMs_ += event.afterMs;
-  if (event.node < 0 || event.node >= boxes()) return;
-  for (Box& box : boxes_) {
-    if (&box == &boxes_[std::size_t(event.node)] || &box == &boxes_[0]) enter(box, event);
-  }
-  const std::int64_t hub = boxes_[std::size_t(event.node)].hub;
-  if (hub > 0) enter(boxes_[std::size_t(hub)], event);
+  if (event.node < 0 || event.node >= boxes() || isOff(event.node)) return;
+  for (Box& box : boxes_) enter(box, event);
   switch (event.kind) {
     case EventKind::kCreate:
       return create(event);
@@ -73,6 +89,8 @@ void World::apply(const Event& event) {
       return read(event);
     case EventKind::kSave:
       return save(event);
+    case EventKind::kDelete:
+      return remove(event);
     case EventKind::kHandOver:
       return handOver(event);
     case EventKind::kExchange:
@@ -94,6 +112,10 @@ void World::apply(const Event& event) {
       fault(event.amount < 0 ? "clock set back" : "clock set forward");
       boxes_[std::size_t(event.node)].offsetMs += event.amount;
       return;
+    case EventKind::kClone:
+      return clone(event);
+    case EventKind::kAttack:
+      return attack(event);
   }
 }
 

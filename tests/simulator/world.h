@@ -18,6 +18,7 @@
 #include "crypto/hash.h"
 #include "tests/simulator/crash.h"
 #include "tests/simulator/event.h"
+#include "tests/simulator/hostile.h"
 #include "tests/simulator/ledger.h"
 #include "tests/support/sync_nodes.h"
 
@@ -28,12 +29,16 @@ struct Settings {
   int offices = 5;
   int phones = 0;
   int days = 10;
-  int hostile = 0;
+  int hostile = 0;         // enrolled offices that keep no rules
+  bool backwards = false;  // headquarters restored, boxes cloned
 };
 
 inline constexpr std::array<const char*, 4> kFields = {"status", "need", "phone",
                                                        "field_of_a_later_version"};
 inline constexpr std::int64_t kBeganMs = 1'700'000'000'000;
+inline constexpr std::int64_t kNobody = -1;
+// What hostile leaves are called among those to whom a root may be meant.
+inline constexpr std::int64_t kHostileHolder = 1'000'000;
 inline constexpr std::int64_t kDayMs = 86'400'000;
 
 struct Violation {
@@ -64,6 +69,7 @@ class World {
   const std::vector<std::int64_t>& records() const { return labels_; }
   std::int64_t rootOf(std::int64_t record) const { return facts_.at(record).root; }
   const std::deque<std::int64_t>& pages(std::int64_t box, std::int64_t record);
+  bool isOff(std::int64_t box) const { return boxes_[std::size_t(box)].isOff; }
   const std::vector<std::int64_t>& copies(std::int64_t box) { return copiesOf_[box]; }
   // The request of this box that is on its way; 0: none.
   std::int64_t underWay(std::int64_t box) const;
@@ -72,8 +78,11 @@ class World {
   struct Box {
     std::unique_ptr<testing::TestNode> node;
     std::int64_t hub = -1;
+    std::int64_t office = 0;  // that it is, or belongs to
     std::int64_t offsetMs = 0;
     bool wasRestored = false;
+    bool isClone = false;
+    bool isOff = false;
   };
   struct Page {
     std::int64_t box = 0;
@@ -88,6 +97,7 @@ class World {
   // A request between a leaf and its hub.
   struct Flight {
     std::int64_t box = 0;
+    std::int64_t at = 0;  // the hub
     std::string request;
     std::unique_ptr<sync::LeafExchange> leaf;  // none: the leaf gave it up
     std::unique_ptr<sync::HubExchange> hub;    // once a part of it has arrived
@@ -106,6 +116,7 @@ class World {
   void create(const Event& event);
   void read(const Event& event);
   void save(const Event& event);
+  void remove(const Event& event);
   void handOver(const Event& event);
   void write(const Event& event, const std::vector<sync::DraftEdit>& drafts,
              const std::map<std::int64_t, Page>& pages);
@@ -119,6 +130,8 @@ class World {
   void restart(std::int64_t box);
   void copy(const Event& event);
   void restore(const Event& event);
+  void clone(const Event& event);
+  Box newBox(std::int64_t box) const;
   void noteLosses(std::int64_t box, const std::map<std::int64_t, sync::Dot>& before);
   std::map<std::int64_t, sync::Dot> savesIn(std::int64_t box);
 
@@ -129,30 +142,41 @@ class World {
   void arrive(const Event& event, std::int64_t flight);
   void deliver(Flight& flight, const Event& event);
   std::string answerOf(Flight& flight, const Event& event);
-  void checkFed(std::int64_t box, const std::string& answer);
+  void checkFed(std::int64_t holder, const std::string& name, const std::string& answer);
+  void attack(const Event& event);
   void noteOutcome(std::int64_t box, const sync::ExchangeOutcome& outcome);
   // Runs one step of an exchange, with a crash where the event wants one. Answers whether it ended
   // well.
-  bool step(const Event& event, std::int64_t leaf, const std::function<void()>& deed);
+  bool step(const Event& event, std::int64_t leaf, std::int64_t hub,
+            const std::function<void()>& deed);
+  std::int64_t hubFor(const Event& event);
+  sync::HubExchange hubExchange(std::int64_t leaf, std::int64_t hub);
+  sync::LeafExchange leafExchange(std::int64_t leaf, std::int64_t upBytes);
 
   // After healing (world_checks.cpp).
   bool healRound();
   std::size_t exchangeUntilQuiet(std::int64_t box);
   void checkValues();
+  void checkHidden();
   void checkHistory();
   void checkAgreement(std::int64_t box);
-  void checkScope(std::int64_t office);
+  void checkScope(std::int64_t box);
   void noteQuarantine();
+  void noteEvil();
   static bool isShared(std::int64_t office, const Facts& facts);
   bool isDirect(std::int64_t office, std::int64_t root, bool certainly) const;
 
   void enter(Box& box, const Event& event);
   void violated(const std::string& rule, const std::string& text);
   void fault(const std::string& kind) { ++faults_[kind]; }
+  std::int64_t officeOf(std::int64_t box) const { return boxes_[std::size_t(box)].office; }
   std::string nameOf(std::int64_t box) const;
 
   Settings settings_;
   std::vector<Box> boxes_;
+  std::vector<std::unique_ptr<HostileLeaf>> hostile_;
+  std::set<std::pair<std::int64_t, std::int64_t>> guests_;  // phone, office
+  std::set<std::int64_t> evilRecords_;                      // that a hostile leaf was let write to
   std::int64_t nowMs_ = kBeganMs;
   std::vector<std::int64_t> labels_;
   std::unordered_map<std::int64_t, Facts> facts_;

@@ -5,9 +5,8 @@ namespace waystation::simulator {
 // Whatever the process had in hand is gone; what it had sent may still arrive, but for what was
 // half way.
 void World::restart(std::int64_t box) {
-  std::erase_if(flights_, [&](const auto& entry) {
-    return entry.second.hub && boxes_[std::size_t(entry.second.box)].hub == box;
-  });
+  std::erase_if(flights_,
+                [&](const auto& entry) { return entry.second.hub && entry.second.at == box; });
   for (auto& [serial, flight] : flights_) {
     if (flight.box == box) flight.leaf.reset();
   }
@@ -42,12 +41,23 @@ void World::restore(const Event& event) {
   const std::map<std::int64_t, sync::Dot> before = savesIn(event.node);
   Box& box = boxes_[std::size_t(event.node)];
   std::erase_if(flights_, [&](const auto& entry) {
-    return entry.second.box == event.node ||
-           boxes_[std::size_t(entry.second.box)].hub == event.node;
+    return entry.second.box == event.node || entry.second.at == event.node;
   });
   box.node->startOnCopy(kept->second.bytes);
   box.wasRestored = true;
   noteLosses(event.node, before);
+}
+
+// Two machines that are one office: same name, same key, same past.
+void World::clone(const Event& event) {
+  if (event.node < 1 || event.node > settings_.offices + settings_.phones) return;
+  fault("clone");
+  Box twin = newBox(event.node);
+  twin.offsetMs = boxes_[std::size_t(event.node)].offsetMs;
+  twin.isClone = twin.wasRestored = true;
+  boxes_.push_back(std::move(twin));
+  enter(boxes_.back(), event);
+  boxes_.back().node->startOnCopy(boxes_[std::size_t(event.node)].node->copyOfStore());
 }
 
 // What was on no other disk is lost, and nobody can be asked to bring it back.

@@ -35,8 +35,32 @@ std::string strange(const std::string& message, sync::FrameType lengthened) {
 
 }  // namespace
 
-bool World::step(const Event& event, std::int64_t leaf, const std::function<void()>& deed) {
-  const std::int64_t hub = boxes_[std::size_t(leaf)].hub;
+// Where the box calls: at its own hub, or as a phone at another office as its guest.
+std::int64_t World::hubFor(const Event& event) {
+  const bool isPhone = boxes_[std::size_t(event.node)].hub > 0;
+  if (!isPhone || event.office < 1 || event.office > settings_.offices ||
+      event.office == officeOf(event.node)) {
+    return boxes_[std::size_t(event.node)].hub;
+  }
+  fault("phone at another office");
+  if (guests_.emplace(event.node, event.office).second) {
+    testing::enrol(*boxes_[std::size_t(event.office)].node, *boxes_[std::size_t(event.node)].node);
+  }
+  return event.office;
+}
+
+sync::LeafExchange World::leafExchange(std::int64_t leaf, std::int64_t upBytes) {
+  testing::TestNode& node = *boxes_[std::size_t(leaf)].node;
+  return {node.replica(), node.connections(), node.key(), bytesWanted(upBytes)};
+}
+
+sync::HubExchange World::hubExchange(std::int64_t leaf, std::int64_t hub) {
+  testing::TestNode& node = *boxes_[std::size_t(hub)].node;
+  return {node.replica(), node.connections(), nameOf(leaf)};
+}
+
+bool World::step(const Event& event, std::int64_t leaf, std::int64_t hub,
+                 const std::function<void()>& deed) {
   const std::int64_t victim = event.crashAtHub != 0 ? hub : leaf;
   bool died = false;
   bool ended = false;
@@ -62,16 +86,16 @@ bool World::step(const Event& event, std::int64_t leaf, const std::function<void
 }
 
 void World::send(const Event& event) {
-  Box& box = boxes_[std::size_t(event.node)];
-  if (box.hub < 0) return;
+  if (event.node == 0) return;
   for (auto& [serial, flight] : flights_) {
     if (flight.box == event.node) flight.leaf.reset();
   }
   Flight flight;
   flight.box = event.node;
-  flight.leaf = std::make_unique<sync::LeafExchange>(box.node->replica(), box.node->connections(),
-                                                     box.node->key(), bytesWanted(event.upBytes));
-  const bool sent = step(event, event.node, [&] { flight.request = flight.leaf->request(); });
+  flight.at = hubFor(event);
+  flight.leaf.reset(new sync::LeafExchange(leafExchange(event.node, event.upBytes)));
+  const bool sent =
+      step(event, event.node, flight.at, [&] { flight.request = flight.leaf->request(); });
   if (!sent) return;
   if (event.strange != 0) {
     fault("later version");
@@ -93,10 +117,8 @@ void World::part(const Event& event) {
   Flight& flight = at->second;
   fault("request in parts");
   flight.delivered = upTo(flight.request, event.cutUp).size();
-  const bool taken = step(event, flight.box, [&] {
-    Box& hub = boxes_[std::size_t(boxes_[std::size_t(flight.box)].hub)];
-    flight.hub = std::make_unique<sync::HubExchange>(hub.node->replica(), hub.node->connections(),
-                                                     nameOf(flight.box));
+  const bool taken = step(event, flight.box, flight.at, [&] {
+    flight.hub.reset(new sync::HubExchange(hubExchange(flight.box, flight.at)));
     flight.hub->receive(std::string_view(flight.request).substr(0, flight.delivered));
   });
   if (!taken) flights_.erase(event.page);
@@ -110,7 +132,7 @@ void World::arrive(const Event& event, std::int64_t number) {
   if (!flight.leaf) fault("late request");
   const bool again = event.repeat != 0;
   Flight second;
-  if (again) second = {flight.box, flight.request, nullptr, nullptr, 0};
+  if (again) second = {flight.box, flight.at, flight.request, nullptr, nullptr, 0};
   deliver(flight, event);
   if (!again) return;
   fault("repeated request");
@@ -118,11 +140,7 @@ void World::arrive(const Event& event, std::int64_t number) {
 }
 
 std::string World::answerOf(Flight& flight, const Event& event) {
-  Box& hub = boxes_[std::size_t(boxes_[std::size_t(flight.box)].hub)];
-  if (!flight.hub) {
-    flight.hub = std::make_unique<sync::HubExchange>(hub.node->replica(), hub.node->connections(),
-                                                     nameOf(flight.box));
-  }
+  if (!flight.hub) flight.hub.reset(new sync::HubExchange(hubExchange(flight.box, flight.at)));
   const std::string_view rest = std::string_view(flight.request).substr(flight.delivered);
   flight.hub->receive(upTo(rest, event.cutUp));
   if (isCut(rest, event.cutUp)) {
@@ -137,15 +155,17 @@ std::string World::answerOf(Flight& flight, const Event& event) {
 void World::deliver(Flight& flight, const Event& event) {
   std::string answer;
   const bool answered =
-      step(event, flight.box, [&] { answer = answerOf(flight, event); }) && !answer.empty();
+      step(event, flight.box, flight.at, [&] { answer = answerOf(flight, event); }) &&
+      !answer.empty();
   flight.hub.reset();
   if (!answered) return;
   trace_.update(answer);
-  checkFed(flight.box, answer);
+  const bool isGuest = flight.at != boxes_[std::size_t(flight.box)].hub;
+  checkFed(isGuest ? kNobody : officeOf(flight.box), nameOf(flight.box), answer);
   if (!flight.leaf) return;
   if (event.cutDown == 0) fault("answer lost");
   if (event.cutDown > 0 && isCut(answer, event.cutDown)) fault("answer cut");
-  step(event, flight.box, [&] {
+  step(event, flight.box, flight.at, [&] {
     flight.leaf->receive(upTo(answer, event.cutDown));
     if (!isCut(answer, event.cutDown)) noteOutcome(flight.box, flight.leaf->finish());
   });
@@ -153,15 +173,14 @@ void World::deliver(Flight& flight, const Event& event) {
 
 // Nothing is sent of a root that was never meant for the one who asks, whatever the leaf would make
 // of it.
-void World::checkFed(std::int64_t box, const std::string& answer) {
+void World::checkFed(std::int64_t holder, const std::string& name, const std::string& answer) {
   sync::FrameReader frames;
   sync::PackedFrameReader unpack;
   frames.add(answer);
   const auto check = [&](const sync::RecordId& id) {
     const auto label = labelOf_.find(id);
-    if (label == labelOf_.end() || grants_.everMeant(box, rootOf(label->second))) return;
-    violated("an office is sent what it may not have",
-             nameOf(box) + ": " + std::to_string(label->second));
+    if (label == labelOf_.end() || grants_.everMeant(holder, rootOf(label->second))) return;
+    violated("an office is sent what it may not have", name + ": " + std::to_string(label->second));
   };
   while (const std::optional<sync::Frame> frame = frames.next()) {
     if (frame->type != sync::FrameType::kFeed) continue;
@@ -175,6 +194,14 @@ void World::checkFed(std::int64_t box, const std::string& answer) {
 
 void World::noteOutcome(std::int64_t box, const sync::ExchangeOutcome& outcome) {
   if (outcome.rewound) fault("(rewound)");
+  // What a restored headquarters lost of its own writes stands at its offices: found, and mended.
+  if (boxes_[0].wasRestored) {
+    if (outcome.healing.any()) fault("(mended)");
+    return;
+  }
+  if (outcome.healing.any()) {
+    violated("something had to be mended", nameOf(box) + " and its hub held different records");
+  }
   if (outcome.agreement == sync::Agreement::kDiffer) {
     violated("digests differ", nameOf(box) + " and its hub hold different records");
   }

@@ -141,15 +141,18 @@ void World::noteBirth(const Event& event, const sync::RecordId& id) {
   Facts& facts = facts_[event.serial];
   facts.id = id;
   facts.root = event.root == 0 ? event.serial : facts_.at(event.root).root;
-  facts.birthOffice = event.node;
+  facts.birthOffice = officeOf(event.node);
   facts.scope = event.scope;
   if (event.office != 0) facts.custody[event.serial] = event.office;
   labels_.push_back(event.serial);
   labelOf_[id] = event.serial;
   if (facts.root == event.serial) {
-    grants_.meant(event.office != 0 ? event.office : event.node, event.serial);
+    grants_.meant(event.office != 0 ? event.office : facts.birthOffice, event.serial);
     for (std::int64_t office = 1; office <= settings_.offices; ++office) {
       if (isShared(office, facts)) grants_.meant(office, event.serial);
+    }
+    for (int i = 0; i < settings_.hostile; ++i) {
+      if (facts.scope < 0) grants_.meant(kHostileHolder + i, event.serial);
     }
   }
   if (event.names != 0) grants_.named(facts.root, facts_.at(event.names).root);
@@ -195,6 +198,20 @@ void World::create(const Event& event) {
     }
   }
   ledger_.saved(event.serial, event.node, event.serial, "_kind", {});
+}
+
+void World::remove(const Event& event) {
+  std::optional<Page> page = pageFor(event);
+  if (!page) return;
+  sync::DraftEdit draft;
+  draft.record = facts_.at(event.record).id;
+  draft.tag = page->tag;
+  draft.writes = {{"_deleted", event.value == 0 ? "true" : "false"}};
+  const std::map<std::int64_t, Page> pages = {{event.record, *page}};
+  write(event, {draft}, pages);
+  if (!ledger_.saves().contains(event.serial)) return;
+  fault(event.value == 0 ? "deletion" : "restoral");
+  if (event.value == 0) ledger_.deleted(event.serial, event.record, page->shown);
 }
 
 void World::handOver(const Event& event) {
