@@ -80,6 +80,33 @@ struct LeafRow {
   std::uint64_t feedAcked = 0;
   std::int64_t lastContactMs = 0;
   bool revoked = false;
+  std::string home;                  // of a phone: the office it belongs to; empty: it is an office
+  std::vector<std::string> offices;  // of an office: those below it, as it announced them
+};
+
+// A phone or office further down, as the leaf above it announced it: whose signature its changes
+// bear, whoever carries them.
+struct DeviceRow {
+  std::string name;
+  std::string publicKey;
+  std::string home;  // as LeafRow::home
+  std::int64_t leaf = 0;
+
+  bool operator==(const DeviceRow&) const = default;
+};
+
+// A device's signature over several changes at once (sync.md, "Seals").
+struct SealRow {
+  std::string signer;
+  std::string signature;
+  std::string digests;  // 32 bytes each
+};
+
+// A journal entry's place under a seal.
+struct SealedRow {
+  std::int64_t seal = 0;
+  std::uint64_t position = 0;  // from 1
+  std::string salt;
 };
 
 enum class FeedType : int { kEnter = 1, kChange = 2, kLeave = 3, kErase = 20 };
@@ -165,8 +192,8 @@ class Store {
   std::optional<RootRow> root(std::string_view id);
   void putRoot(std::string_view id, const RootRow& row);
   void removeRoot(std::string_view id);
-  // Roots whose custody or scope names the leaf, or whose scope is everybody's.
-  std::vector<std::string> rootsMeantFor(std::string_view leafName);
+  // Roots whose custody or scope names the office, or whose scope is everybody's.
+  std::vector<std::string> rootsMeantFor(std::string_view office);
   // Digests of all roots not about to leave.
   void eachRootDigest(const std::function<void(std::string_view digest)>& visit);
 
@@ -174,6 +201,7 @@ class Store {
   std::int64_t appendJournal(const JournalRow& row);
   std::optional<JournalRow> journal(std::int64_t seq);
   std::optional<std::int64_t> journalSeq(std::uint64_t replica, std::uint64_t counter);
+  // Several where parts of a change came apart.
   std::vector<JournalRow> journalOfDot(std::uint64_t replica, std::uint64_t counter);
   void linkRecord(std::int64_t recordRow, std::int64_t seq);
   bool isLinked(std::int64_t recordRow, std::uint64_t replica, std::uint64_t counter);
@@ -219,6 +247,24 @@ class Store {
   std::int64_t countFeed(std::int64_t leaf, std::uint64_t afterNumber);
   std::vector<std::string> scopesOf(std::int64_t leaf);
 
+  // What travels through this node under its author's own signature.
+  void putDevice(const DeviceRow& row);
+  std::vector<DeviceRow> devices();
+  std::vector<DeviceRow> devicesNamed(std::string_view name);
+  // Whose incarnation it is: the first to be heard of under it. Answers that owner.
+  std::string claimReplica(std::uint64_t replica, std::string_view owner);
+  std::int64_t addSeal(const SealRow& row);
+  std::optional<SealRow> seal(std::int64_t seal);
+  void putSealed(std::int64_t seq, const SealedRow& row);
+  std::optional<SealedRow> sealed(std::int64_t seq);
+  // Entries that only pass through: forgotten once they are further up.
+  void addCarried(std::int64_t seq);
+  std::int64_t forgetCarried(std::int64_t upToSeq);  // answers how many
+  // Whether a leaf that is not revoked holds the root, or has not yet said to have removed it.
+  bool isHeldBelow(std::string_view root);
+  // Whether an ENTER of the root waits to be sent: it will hold what is known then.
+  bool isEnterWaiting(std::int64_t leaf, std::string_view root);
+
   // Roots that a leaf was told to let go of: releasing until it says to have removed them, released
   // from then on, for as long as it does not get them again.
   void addReleasing(std::int64_t leaf, std::string_view root);
@@ -250,6 +296,8 @@ class Store {
   std::int64_t countQuarantine();
   bool hasQuarantine(std::string_view leaf);
   bool isQuarantined(std::string_view leaf, std::string_view body);
+  // It came in another way.
+  void dropQuarantined(std::string_view body);
   std::vector<QuarantineRow> quarantine(int limit);
 
   // Agreement. Each record of the roots that a leaf holds, and of all held here but those about to

@@ -15,7 +15,24 @@ std::uint64_t unsignedOf(std::int64_t value) {
 
 constexpr const char* kLeafColumns =
     "SELECT leaf, name, public_key, certificate_hash, incarnation, feed_acked, last_contact_ms, "
-    "revoked FROM leaves ";
+    "revoked, home, offices FROM leaves ";
+
+// Names of offices hold no line ends.
+std::string joinedLines(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += name + "\n";
+  return text;
+}
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    names.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
 
 LeafRow readLeaf(const Statement& statement) {
   return {statement.integer(0),
@@ -25,7 +42,9 @@ LeafRow readLeaf(const Statement& statement) {
           unsignedOf(statement.integer(4)),
           unsignedOf(statement.integer(5)),
           statement.integer(6),
-          statement.integer(7) != 0};
+          statement.integer(7) != 0,
+          statement.text(8),
+          lines(statement.text(9))};
 }
 
 }  // namespace
@@ -33,10 +52,11 @@ LeafRow readLeaf(const Statement& statement) {
 std::int64_t Store::addLeaf(const LeafRow& row) {
   db_.statement(
          "INSERT INTO leaves(name, public_key, certificate_hash, incarnation, feed_acked, "
-         "last_contact_ms, revoked) VALUES(?, ?, ?, 0, 0, 0, 0)")
+         "last_contact_ms, revoked, home) VALUES(?, ?, ?, 0, 0, 0, 0, ?)")
       .bindText(1, row.name)
       .bindBlob(2, row.publicKey)
       .bindText(3, row.certificateHash)
+      .bindText(4, row.home)
       .run();
   return db_.lastInsertRowId();
 }
@@ -44,14 +64,17 @@ std::int64_t Store::addLeaf(const LeafRow& row) {
 void Store::putLeaf(const LeafRow& row) {
   db_.statement(
          "UPDATE leaves SET public_key = ?, certificate_hash = ?, incarnation = ?, "
-         "feed_acked = ?, last_contact_ms = ?, revoked = ? WHERE leaf = ?")
+         "feed_acked = ?, last_contact_ms = ?, revoked = ?, home = ?, offices = ? "
+         "WHERE leaf = ?")
       .bindBlob(1, row.publicKey)
       .bindText(2, row.certificateHash)
       .bind(3, signedOf(row.incarnation))
       .bind(4, signedOf(row.feedAcked))
       .bind(5, row.lastContactMs)
       .bind(6, row.revoked ? 1 : 0)
-      .bind(7, row.leaf)
+      .bindText(7, row.home)
+      .bindText(8, joinedLines(row.offices))
+      .bind(9, row.leaf)
       .run();
 }
 

@@ -61,8 +61,8 @@ std::optional<std::int64_t> Store::journalSeq(std::uint64_t replica, std::uint64
 
 std::vector<JournalRow> Store::journalOfDot(std::uint64_t replica, std::uint64_t counter) {
   Statement statement = db_.statement(
-      "SELECT seq, replica, counter, received_ms, body FROM journal WHERE replica = ? AND "
-      "counter = ? ORDER BY seq");
+      "SELECT seq, replica, counter, received_ms, body FROM journal "
+      "WHERE replica = ? AND counter = ? ORDER BY seq");
   statement.bind(1, signedOf(replica)).bind(2, signedOf(counter));
   std::vector<JournalRow> rows;
   while (statement.step()) rows.push_back(readJournal(statement));

@@ -157,11 +157,11 @@ void Store::putRoot(std::string_view id, const RootRow& row) {
       .run();
 }
 
-std::vector<std::string> Store::rootsMeantFor(std::string_view leafName) {
+std::vector<std::string> Store::rootsMeantFor(std::string_view office) {
   Statement statement = db_.statement(
       "SELECT id FROM roots WHERE custody = ?1 OR scope = '\"all\"' "
       "OR (scope LIKE '[%' AND instr(scope, '\"' || ?1 || '\"') > 0)");
-  statement.bindText(1, leafName);
+  statement.bindText(1, office);
   std::vector<std::string> roots;
   while (statement.step()) roots.push_back(statement.text(0));
   return roots;

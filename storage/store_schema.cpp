@@ -92,6 +92,33 @@ CREATE TABLE erasure_receipts(
   hash BLOB NOT NULL, holder TEXT NOT NULL, at_ms INTEGER NOT NULL, records INTEGER NOT NULL,
   PRIMARY KEY(hash, holder)) WITHOUT ROWID;
 CREATE TABLE erasure_waiting(seq INTEGER PRIMARY KEY);
+)sql",
+                                                      // Nodes form a tree: an office has phones
+                                                      // and sub-offices of its own, and carries
+                                                      // what they signed.
+                                                      R"sql(
+ALTER TABLE leaves ADD COLUMN home TEXT NOT NULL DEFAULT '';
+ALTER TABLE leaves ADD COLUMN offices TEXT NOT NULL DEFAULT '';
+CREATE TABLE devices(
+  name TEXT NOT NULL, public_key BLOB NOT NULL, home TEXT NOT NULL, leaf INTEGER NOT NULL,
+  PRIMARY KEY(name, public_key)) WITHOUT ROWID;
+CREATE TABLE replicas(replica INTEGER PRIMARY KEY, owner TEXT NOT NULL);
+INSERT OR IGNORE INTO replicas
+  SELECT c.incarnation, l.name FROM chains c JOIN leaves l ON l.leaf = c.leaf;
+CREATE TABLE seals(
+  seal INTEGER PRIMARY KEY, signer TEXT NOT NULL, signature BLOB NOT NULL, digests BLOB NOT NULL);
+CREATE TABLE sealed(
+  seq INTEGER PRIMARY KEY, seal INTEGER NOT NULL, position INTEGER NOT NULL, salt BLOB NOT NULL);
+CREATE INDEX sealed_by_seal ON sealed(seal);
+CREATE TABLE carried(seq INTEGER PRIMARY KEY);
+CREATE TRIGGER journal_gone AFTER DELETE ON journal BEGIN
+  DELETE FROM sealed WHERE seq = old.seq;
+  DELETE FROM carried WHERE seq = old.seq;
+END;
+CREATE TRIGGER journal_cut AFTER UPDATE OF body ON journal BEGIN
+  DELETE FROM sealed WHERE seq = old.seq;
+END;
+CREATE INDEX feed_enters_waiting ON feed(leaf, root) WHERE number IS NULL AND type = 1;
 )sql"};
   return migrations;
 }

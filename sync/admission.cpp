@@ -2,6 +2,9 @@
 
 #include <set>
 
+#include "sync/held.h"
+#include "sync/scopes.h"
+
 namespace waystation::sync {
 namespace {
 
@@ -44,6 +47,13 @@ RecordId rootOf(const Edit& edit) {
   return edit.record;
 }
 
+// It came before, in part.
+bool isBirthOf(const storage::RecordRow& row, const Dot& dot) {
+  const Record record = decodeState(RecordId::fromBytes(row.id), row.state);
+  const Field* kind = record.field(kKindField);
+  return kind != nullptr && kind->front().dot == dot;
+}
+
 bool mayWrite(storage::Store& store, const storage::LeafRow& leaf, const std::string& root) {
   return store.inScope(leaf.leaf, root) || store.isReleasing(leaf.leaf, root);
 }
@@ -55,8 +65,8 @@ std::optional<std::string> refusalOf(Work& work, const storage::LeafRow& leaf, c
   storage::Store& store = work.store();
   if (change.dot.replica != link.replica) return "replica-is-foreign";
   if (change.dot.counter > link.counter) return "counter-is-beyond-the-chain";
-  if (store.journalSeq(change.dot.replica, change.dot.counter)) return "dot-is-used";
-  if (officeOf(change.author) != leaf.name) return "author-is-foreign";
+  if (heldOf(store, change) == Held::kOther) return "dot-is-used";
+  if (!standsFor(leaf, officeOf(change.author))) return "author-is-foreign";
   std::set<std::string> bornRoots;
   for (const Edit& edit : change.edits) {
     if (isBirth(edit) && rootOf(edit) == edit.record) bornRoots.insert(edit.record.bytes());
@@ -68,7 +78,7 @@ std::optional<std::string> refusalOf(Work& work, const storage::LeafRow& leaf, c
       }
     }
     const std::optional<storage::RecordRow> row = store.record(edit.record.bytes());
-    if (row && isBirth(edit)) return "born-twice";
+    if (row && isBirth(edit) && !isBirthOf(*row, change.dot)) return "born-twice";
     if (row && !mayWrite(store, leaf, row->root)) return "record-is-not-the-offices";
     if (row) continue;
     if (!isBirth(edit)) return "birth-is-missing";

@@ -2,8 +2,8 @@
 
 #include "crypto/failure.h"
 #include "crypto/signature.h"
-#include "sync/admission.h"
 #include "sync/byte_stream.h"
+#include "sync/held.h"
 #include "sync/scopes.h"
 
 namespace waystation::sync {
@@ -30,7 +30,7 @@ std::uint64_t feedEpoch(storage::Store& store) {
 }  // namespace
 
 void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey,
-               const std::string& certificateHash) {
+               const std::string& certificateHash, const std::string& home) {
   storage::Store& store = work.store();
   if (!store.meta(kEpochKey)) {
     ByteWriter epoch;
@@ -41,6 +41,7 @@ void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey
     known->publicKey = publicKey;
     known->certificateHash = certificateHash;
     known->revoked = false;
+    known->home = home;
     store.putLeaf(*known);
     refillFeed(work, *known);
     return;
@@ -49,6 +50,7 @@ void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey
   leaf.name = name;
   leaf.publicKey = publicKey;
   leaf.certificateHash = certificateHash;
+  leaf.home = home;
   leaf.leaf = store.addLeaf(leaf);
   refillFeed(work, leaf);
 }
@@ -93,6 +95,15 @@ void HubExchange::receive(std::string_view bytes) {
       case FrameType::kReceipts:
         receipts(decodeReceipts(frame->payload));
         break;
+      case FrameType::kSeal:
+        seal_ = decodeSeal(frame->payload);
+        break;
+      case FrameType::kCarriedSeal:
+        carriedSeals_.add(decodeCarriedSeal(frame->payload));
+        break;
+      case FrameType::kSubtree:
+        subtree(decodeSubtree(frame->payload));
+        break;
       default:
         // What is neither's is a later version's frame: passed over.
         if (!erasures_.take(replica_, connections_, leaf_, *frame)) healingWords_.take(*frame);
@@ -118,21 +129,6 @@ void HubExchange::receipts(const std::vector<std::string>& roots) {
   work.commit();
 }
 
-// Of what was erased nothing comes in, nor is it kept aside: the link stands by its digest.
-void HubExchange::letIn(Work& work, const Dot& link, const Change& received) {
-  const Change change = withoutErased(work, received);
-  if (change.edits.empty()) return;
-  if (const auto reason = refusalOf(work, leaf_, link, change)) {
-    work.store().addQuarantine(
-        {0, leaf_.name, *reason, replica_.clock().nowMs(), encodeChange(change)});
-    ++quarantined_;
-    return;
-  }
-  work.apply(change, leaf_.leaf);
-  ++changesIn_;
-  if (admitted_) admitted_(work, leaf_, change);
-}
-
 // The chain of an incarnation that was not heard of before. Nothing where this hub lacks what it
 // continues: a restored hub has to get that first.
 std::optional<storage::ChainRow> HubExchange::begun(Work& work, ReplicaId incarnation) {
@@ -147,6 +143,7 @@ std::optional<storage::ChainRow> HubExchange::begun(Work& work, ReplicaId incarn
     // The office goes on from an older state than it once showed: what it lost comes home.
     if (parent->number > notice.parentNumber) refill_ = true;
   }
+  if (work.store().claimReplica(incarnation, leaf_.name) != leaf_.name) brokenChain();
   if (leaf_.incarnation != notice.parent) refill_ = true;
   leaf_.incarnation = incarnation;
   work.store().putLeaf(leaf_);
@@ -179,12 +176,12 @@ void HubExchange::requireSigned(const Links& links, const storage::ChainRow& cha
   }
 }
 
-// A change sent again must be the one that came the first time: one dot never has two bodies.
+// A change sent again must be the one that came the first time: one dot never has two bodies. An
+// office may have let go of it since.
 void HubExchange::requireSame(storage::Store& store, const Change& change, std::string_view body) {
-  if (const auto seq = store.journalSeq(change.dot.replica, change.dot.counter)) {
-    const std::optional<storage::JournalRow> entry = store.journal(*seq);
-    if (entry && entry->body == body) return;
-  }
+  const Held held = heldOf(store, change);
+  if (held == Held::kPart || held == Held::kWhole) return;
+  if (held == Held::kNothing && replica_.hasHub()) return;
   if (!store.isQuarantined(leaf_.name, body) && !touchesErased(store, change)) brokenChain();
 }
 
@@ -192,6 +189,7 @@ void HubExchange::requireSame(storage::Store& store, const Change& change, std::
 void HubExchange::changes(const ChangesFrame& frame) {
   if (rewind_) return;
   const Links links{frame.incarnation, frame.firstNumber, frame.changes.size()};
+  std::optional<FrameSeal> seal = takeSeal(frame);
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   std::optional<storage::ChainRow> chain = continued(work, links);
@@ -199,13 +197,14 @@ void HubExchange::changes(const ChangesFrame& frame) {
   std::uint64_t number = frame.firstNumber;
   for (const Change& change : frame.changes) {
     const std::string body = encodeChange(change);
+    if (seal && change.dot.replica == links.incarnation) ++seal->position;
     if (number <= chain->number) {
       requireSame(work.store(), change, body);
     } else {
       const std::string digest = linkDigest(chainSalt(chain->saltKey, number), body);
       chain->number = number;
       chain->hash = nextChainHash(chain->hash, digest);
-      letIn(work, {links.incarnation, number}, change);
+      letIn(work, {links.incarnation, number}, change, body, seal);
     }
     ++number;
   }

@@ -14,6 +14,7 @@
 #include "sync/healing.h"
 #include "sync/messages.h"
 #include "sync/replica.h"
+#include "sync/seal.h"
 
 namespace waystation::sync {
 
@@ -22,9 +23,11 @@ namespace waystation::sync {
 using Admitted =
     std::function<void(Work& work, const storage::LeafRow& leaf, const Change& change)>;
 
-// Makes a leaf known and queues what it is to hold. `publicKey`: its Ed25519 key, 32 bytes.
+// Makes a leaf known and queues what it is to hold. `publicKey`: its Ed25519 key, 32 bytes. `home`:
+// of a phone, the office it belongs to (this hub's own node, or another whose guest it is); empty:
+// it is an office.
 void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey,
-               const std::string& certificateHash);
+               const std::string& certificateHash, const std::string& home = "");
 
 // One exchange from the hub's side. Frames are applied as they become whole, each in a transaction
 // of its own, so what a cut request brought is kept.
@@ -60,7 +63,20 @@ class HubExchange {
   std::optional<storage::ChainRow> begun(Work& work, ReplicaId incarnation);
   void requireSigned(const Links& links, const storage::ChainRow& chain);
   void requireSame(storage::Store& store, const Change& change, std::string_view body);
-  void letIn(Work& work, const Dot& link, const Change& received);
+  // The sender's own seal over a frame, verified; `position` walks with the changes.
+  struct FrameSeal {
+    SealMaker maker;
+    std::string signature;
+    std::uint64_t position = 0;
+  };
+  struct Origin;
+  void subtree(const std::vector<storage::DeviceRow>& devices);
+  std::optional<FrameSeal> takeSeal(const ChangesFrame& frame);
+  void letIn(Work& work, const Dot& link, const Change& received, std::string_view whole,
+             const std::optional<FrameSeal>& seal);
+  Origin originOf(Work& work, const Change& change, std::string_view body);
+  void judgeBy(storage::Store& store, const std::string& office, Origin& origin);
+  void keepSeal(storage::Store& store, std::int64_t seq, const CarriedSeals::Proof& proof);
   void receipts(const std::vector<std::string>& roots);
   void begin(storage::Store& store, const Hello& hello, Welcome& welcome);
   void noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome);
@@ -79,9 +95,12 @@ class HubExchange {
   PackedFrameReader unpack_;
   std::optional<Hello> hello_;
   std::map<ReplicaId, IncarnationNotice> notices_;
-  std::optional<Dot> lastShown_;  // of the leaf's links in this request, the last
-  bool rewind_ = false;           // the leaf's changes do not follow on what this hub has
-  bool refill_ = false;           // the leaf lacks what it once had
+  std::optional<SealNotice> seal_;  // of the frame of changes that follows
+  CarriedSeals carriedSeals_;
+  std::map<std::string, std::int64_t> keptSeals_;  // rows of the store, by signature
+  std::optional<Dot> lastShown_;                   // of the leaf's links in this request, the last
+  bool rewind_ = false;  // the leaf's changes do not follow on what this hub has
+  bool refill_ = false;  // the leaf lacks what it once had
   bool more_ = false;
   HealingWords healingWords_;
   HubErasures erasures_;

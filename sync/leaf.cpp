@@ -1,19 +1,26 @@
 #include "sync/leaf.h"
 
 #include <algorithm>
+#include <map>
 
 #include "crypto/failure.h"
+#include "crypto/hash.h"
 #include "sync/byte_stream.h"
+#include "sync/scopes.h"
+#include "sync/seal.h"
 
 namespace waystation::sync {
 namespace {
 
-// In `meta`: incarnation(8) varint(number) prefix(8) varint(seq) epoch(8) varint(number) string.
-constexpr std::string_view kStateKey = "hub.state";
+// In `meta`: incarnation(8) varint(number) prefix(8) varint(seq) epoch(8) varint(number) string
+// string(announced).
+std::string stateKey(const std::string& hub) {
+  return hub.empty() ? "hub.state" : "hub.state." + hub;
+}
 
 constexpr int kLinksAtOnce = 500;
 
-void writeLeafState(storage::Store& store, const LeafState& state) {
+void writeLeafState(storage::Store& store, const std::string& hub, const LeafState& state) {
   ByteWriter writer;
   writer.fixed64(state.acknowledged.incarnation);
   writer.varint(state.acknowledged.number);
@@ -22,7 +29,8 @@ void writeLeafState(storage::Store& store, const LeafState& state) {
   writer.fixed64(state.feed.epoch);
   writer.varint(state.feed.number);
   writer.string(state.feed.within);
-  store.setMeta(kStateKey, writer.bytes());
+  writer.string(state.announced);
+  store.setMeta(stateKey(hub), writer.bytes());
 }
 
 std::string prefixOf(const std::string& hash) {
@@ -40,9 +48,9 @@ IncarnationNotice noticeOf(storage::Store& store, ReplicaId incarnation) {
 
 }  // namespace
 
-LeafState readLeafState(storage::Store& store) {
+LeafState readLeafState(storage::Store& store, const std::string& hub) {
   LeafState state;
-  if (const std::optional<std::string> bytes = store.meta(kStateKey)) {
+  if (const std::optional<std::string> bytes = store.meta(stateKey(hub))) {
     ByteReader reader(*bytes);
     state.acknowledged.incarnation = reader.fixed64();
     state.acknowledged.number = reader.varint();
@@ -51,31 +59,42 @@ LeafState readLeafState(storage::Store& store) {
     state.feed.epoch = reader.fixed64();
     state.feed.number = reader.varint();
     state.feed.within = reader.string();
+    if (!reader.atEnd()) state.announced = reader.string();
   }
   return state;
 }
 
 LeafExchange::LeafExchange(Replica& replica, storage::Connections& connections,
-                           const crypto::SigningKey& key, std::size_t upBytes)
-    : replica_(replica), connections_(connections), key_(key), upBytes_(upBytes) {}
+                           const crypto::SigningKey& key, std::size_t upBytes, std::string hub)
+    : replica_(replica),
+      connections_(connections),
+      key_(key),
+      upBytes_(upBytes),
+      hub_(std::move(hub)) {}
 
 // Collects consecutive links of one incarnation until a frame is full.
 struct LeafExchange::UpFrames {
+  LeafExchange& exchange;
+  storage::Store& store;
+  std::string& body;
   PackedFrameWriter pack;
   ChangesFrame held;
   GoneFrame gone;
+  std::map<std::int64_t, CarriedSeal> carried;  // by the seal's row
   std::size_t frameBytes = 0;
-  std::string& body;
 
-  explicit UpFrames(std::string& out) : body(out) {}
+  UpFrames(LeafExchange& owner, storage::Store& from, std::string& out)
+      : exchange(owner), store(from), body(out) {}
 
-  void add(const storage::UpwardRow& link, const std::string& change) {
+  void add(const storage::UpwardRow& link, const storage::JournalRow& entry) {
+    const std::string& change = entry.body;
     if (!gone.digests.empty() || frameBytes + change.size() > kTargetFrameBytes) flush();
     if (held.changes.empty()) {
       held.incarnation = link.incarnation;
       held.firstNumber = link.number;
     }
     held.changes.push_back(decodeChange(change));
+    if (entry.replica != link.incarnation) addCarried(entry);
     held.lastHashPrefix = prefixOf(link.hash);
     frameBytes += change.size();
   }
@@ -90,7 +109,33 @@ struct LeafExchange::UpFrames {
     frameBytes += link.digest.size();
   }
 
+  // A change that another device made goes up under that device's seal.
+  void addCarried(const storage::JournalRow& entry) {
+    const std::optional<storage::SealedRow> place = store.sealed(entry.seq);
+    const std::optional<storage::SealRow> seal = place ? store.seal(place->seal) : std::nullopt;
+    if (!seal) return;
+    CarriedSeal& frame = carried[place->seal];
+    if (frame.places.empty()) frame = {seal->signer, seal->signature, seal->digests, {}};
+    frame.places.push_back({{entry.replica, entry.counter}, place->position, place->salt});
+    frameBytes += place->salt.size();
+  }
+
+  // This node's own, where its hub has to carry them further.
+  void addSeal() {
+    SealMaker seal(exchange.replica_.random().bytes(kSealSeedSize));
+    for (const Change& change : held.changes) {
+      if (change.dot.replica == held.incarnation) seal.add(encodeChange(change));
+    }
+    if (seal.empty()) return;
+    body += encodeFrame(FrameType::kSeal, encodeSeal({seal.seed(), seal.sign(exchange.key_)}));
+  }
+
   void flush() {
+    for (const auto& [row, seal] : carried) {
+      body += encodeFrame(FrameType::kCarriedSeal, encodeCarriedSeal(seal));
+    }
+    carried.clear();
+    if (!held.changes.empty() && exchange.replica_.sealsChanges()) addSeal();
     if (!held.changes.empty()) body += pack.changes(held);
     if (!gone.digests.empty()) body += encodeFrame(FrameType::kGone, encodeGone(gone));
     held.changes.clear();
@@ -100,9 +145,9 @@ struct LeafExchange::UpFrames {
 };
 
 void LeafExchange::addChanges(storage::Store& store, std::string& body) {
-  UpFrames frames(body);
+  UpFrames frames(*this, store, body);
   std::size_t total = 0;
-  std::int64_t after = readLeafState(store).acknowledgedSeq;
+  std::int64_t after = readLeafState(store, hub_).acknowledgedSeq;
   ReplicaId announced = hello_.base.incarnation;
   while (!moreUp_) {
     const std::vector<storage::UpwardRow> links = store.upwardAfter(after, kLinksAtOnce);
@@ -121,7 +166,7 @@ void LeafExchange::addChanges(storage::Store& store, std::string& body) {
       // Without its salt a part of the body was erased: the link stands by its digest.
       const std::optional<storage::JournalRow> entry = store.journal(link.seq);
       if (entry && !link.salt.empty()) {
-        frames.add(link, entry->body);
+        frames.add(link, *entry);
         total += entry->body.size();
         ++outcome_.changesUp;
       } else {
@@ -151,20 +196,37 @@ void LeafExchange::checkRoots() {
   healingFrames_ = nextHealingFrames(work);
 }
 
+// Told once, and again when it changes: whose signatures the hub is to believe.
+void LeafExchange::addSubtree(storage::Store& store, const std::string& announced,
+                              std::string& body) {
+  std::vector<storage::DeviceRow> below = store.devices();
+  for (const storage::LeafRow& leaf : store.leaves()) {
+    if (!isGuest(leaf, replica_.node())) {
+      below.push_back({leaf.name, leaf.publicKey, leaf.home, leaf.leaf});
+    }
+  }
+  if (below.empty()) return;
+  const std::string encoded = encodeSubtree(below);
+  announcing_ = crypto::view(crypto::sha256(encoded));
+  if (announcing_ != announced) body += encodeFrame(FrameType::kSubtree, encoded);
+}
+
 std::string LeafExchange::request() {
   checkRoots();
   const storage::Connections::Lease reader = connections_.reader();
   reader->execute("BEGIN");
   std::string changes;
   std::string erasures;
+  std::string subtree;
   try {
     storage::Store store(*reader);
-    const LeafState state = readLeafState(store);
+    const LeafState state = readLeafState(store, hub_);
     hello_.base = state.acknowledged;
     hello_.feed = state.feed;
     hello_.clockMs = replica_.clock().nowMs();
     receipts_ = store.receipts();
     erasures = erasureFrames(store, reportedErasures_);
+    addSubtree(store, state.announced, subtree);
     addChanges(store, changes);
     if (!moreUp_) addDigest(store);
   } catch (...) {
@@ -175,7 +237,7 @@ std::string LeafExchange::request() {
   std::string body = encodeFrame(FrameType::kHello, encodeHello(hello_));
   body += erasures;
   if (!receipts_.empty()) body += encodeFrame(FrameType::kReceipts, encodeReceipts(receipts_));
-  return body + changes + healingFrames_;
+  return body + subtree + changes + healingFrames_;
 }
 
 // How far the hub has come, as a link of this node's own chain.
@@ -209,19 +271,21 @@ void LeafExchange::welcome(const Welcome& welcome) {
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   storage::Store& store = work.store();
-  LeafState state = readLeafState(store);
+  LeafState state = readLeafState(store, hub_);
   const LeafState before = state;
   acknowledge(store, welcome, state);
   if (!(welcome.feed == state.feed)) state.feed = welcome.feed;
+  state.announced = welcome.rewind ? "" : announcing_;
   for (const std::string& root : receipts_) store.removeReceipt(root);
   const bool heard = noteReported(store, reportedErasures_);
   const bool healed = !healingFrames_.empty() && clearNextHealing(store);
   const bool noted = noteAgreement(work, kHubPeer, welcome.agreement);
   const bool moved = healed || noted || heard || !(state.acknowledged == before.acknowledged) ||
                      state.acknowledgedSeq != before.acknowledgedSeq ||
-                     !(state.feed == before.feed) || !receipts_.empty();
+                     !(state.feed == before.feed) || state.announced != before.announced ||
+                     !receipts_.empty();
   if (moved) {
-    writeLeafState(store, state);
+    writeLeafState(store, hub_, state);
     work.commit();
   }
   outcome_.rewound = welcome.rewind;
@@ -249,12 +313,14 @@ void LeafExchange::applyFeed(const FeedFrame& frame) {
         break;
     }
     for (const Change& change : item.changes) work.apply(change, 0);
+    if (item.type == storage::FeedType::kEnter) grantBelow(work, item.root.bytes());
+    if (item.type == storage::FeedType::kLeave) releaseBelow(work, item.root.bytes());
     outcome_.changesDown += item.changes.size();
   }
-  LeafState state = readLeafState(work.store());
+  LeafState state = readLeafState(work.store(), hub_);
   state.feed = frame.after;
   state.feed.epoch = feedEpoch_;
-  writeLeafState(work.store(), state);
+  writeLeafState(work.store(), hub_, state);
   work.commit();
 }
 
@@ -276,16 +342,17 @@ void LeafExchange::receive(std::string_view bytes) {
   }
 }
 
-// Roots told to leave go once all that was written here about them is at the hub.
+// Roots told to leave go once all that was written here about them is at the hub, and no phone has
+// any of it any more.
 void LeafExchange::letGo() {
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   storage::Store& store = work.store();
-  const std::int64_t acknowledged = readLeafState(store).acknowledgedSeq;
+  const std::int64_t acknowledged = readLeafState(store, hub_).acknowledgedSeq;
   bool any = sweepWaiting(work, acknowledged);
   const bool swept = any;
   for (const std::string& root : store.leaving()) {
-    if (store.lastUpwardSeqOfRoot(root) > acknowledged) continue;
+    if (store.lastUpwardSeqOfRoot(root) > acknowledged || store.isHeldBelow(root)) continue;
     work.evict(root);
     store.removeLeaving(root);
     store.addReceipt(root);

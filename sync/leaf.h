@@ -23,8 +23,10 @@ struct LeafState {
   Position acknowledged;             // what the hub said it has
   std::int64_t acknowledgedSeq = 0;  // the same as a journal entry: all up to it is at the hub
   FeedCursor feed;
+  std::string announced;  // hash of what the hub knows of the nodes below this one; empty: none
 };
-LeafState readLeafState(storage::Store& store);
+// `hub`: its name where a node has more than one, a phone that is a guest at other offices.
+LeafState readLeafState(storage::Store& store, const std::string& hub = "");
 
 struct ExchangeOutcome {
   std::size_t changesUp = 0;
@@ -42,9 +44,10 @@ struct ExchangeOutcome {
 // is applied in a transaction of its own.
 class LeafExchange {
  public:
-  // Borrows all three. `upBytes`: about how much of its changes to send, before compression.
+  // Borrows all three. `upBytes`: about how much of its changes to send, before compression. `hub`:
+  // as for readLeafState().
   LeafExchange(Replica& replica, storage::Connections& connections, const crypto::SigningKey& key,
-               std::size_t upBytes = 4 * 1024 * 1024);
+               std::size_t upBytes = 4 * 1024 * 1024, std::string hub = "");
 
   // The request's body; call once.
   std::string request();
@@ -57,6 +60,7 @@ class LeafExchange {
   struct UpFrames;
   void addChanges(storage::Store& store, std::string& body);
   void addDigest(storage::Store& store);
+  void addSubtree(storage::Store& store, const std::string& announced, std::string& body);
   void welcome(const Welcome& welcome);
   void acknowledge(storage::Store& store, const Welcome& welcome, LeafState& state);
   void applyFeed(const FeedFrame& frame);
@@ -68,6 +72,8 @@ class LeafExchange {
   storage::Connections& connections_;
   const crypto::SigningKey& key_;
   std::size_t upBytes_;
+  std::string hub_;
+  std::string announcing_;  // hash of what this request says of the nodes below
   Hello hello_;
   std::vector<std::string> receipts_;
   HealingWords healingWords_;

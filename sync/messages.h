@@ -95,4 +95,32 @@ struct FeedItem {
 std::string encodeReceipts(const std::vector<std::string>& roots);
 std::vector<std::string> decodeReceipts(std::string_view payload);
 
+// A signature over changes of the frame that follows (seal.h): going up, over those of the frame's
+// incarnation; going down, over those whose author is of the hub's office.
+struct SealNotice {
+  std::string seed;       // 16 bytes
+  std::string signature;  // Ed25519
+};
+std::string encodeSeal(const SealNotice& notice);
+SealNotice decodeSeal(std::string_view payload);
+
+// A seal made further down, with the places of those of its changes that follow.
+struct CarriedSeal {
+  struct Place {
+    Dot dot;
+    std::uint64_t position = 0;  // from 1
+    std::string salt;            // 16 bytes
+  };
+  std::string signer;  // the device's name
+  std::string signature;
+  std::string digests;  // 32 bytes each
+  std::vector<Place> places;
+};
+std::string encodeCarriedSeal(const CarriedSeal& seal);
+CarriedSeal decodeCarriedSeal(std::string_view payload);
+
+// The phones and offices below a leaf, all of them.
+std::string encodeSubtree(const std::vector<storage::DeviceRow>& devices);
+std::vector<storage::DeviceRow> decodeSubtree(std::string_view payload);
+
 }  // namespace waystation::sync

@@ -28,6 +28,7 @@ struct ReplicaSettings {
   // After a commit that had something to tell: news for this node's hub, or for its leaves.
   std::function<void(bool forHub, bool forLeaves)> committed;
   std::string publicKey = {};  // Ed25519, 32 bytes; headquarters' own signs erasures
+  bool sealsChanges = false;   // its hub is not the root: what is saved here goes up sealed
 };
 
 // Where the chain of what goes up stands.
@@ -59,6 +60,9 @@ class Replica {
   // The root up to which records were last held against digests (sync/healing.h); to be touched
   // only under the writer.
   std::string& checkedUpTo() { return checkedUpTo_; }
+  crypto::Random& random() const { return random_; }
+  // Its hub is an office, which carries what this node signs further up.
+  bool sealsChanges() const { return settings_.sealsChanges; }
 
  private:
   friend class Work;
@@ -95,6 +99,12 @@ struct DraftEdit {
   std::vector<DraftWrite> writes;
 };
 
+// How a change came, where that matters to what becomes of it.
+struct Passage {
+  bool roundabout = false;  // carried by another node: the leaf whose change it is lacks it as well
+  bool sealed = false;      // the journal keeps it as it came, so that its seal still fits
+};
+
 // One transaction on a replica: everything in it becomes durable and visible together on commit(),
 // or nothing does. Holds the writer; borrows both.
 class Work {
@@ -113,10 +123,13 @@ class Work {
   // record or a field of it is named twice.
   std::optional<Dot> save(const std::string& person, const std::vector<DraftEdit>& edits);
 
-  // Joins a change that came from elsewhere. `fromLeaf`: which leaf brought it, 0: the hub.
+  // Joins a change that came from elsewhere. `fromLeaf`: whose it is of the leaves, 0: the hub's.
   // Applying twice is harmless. Of what the hub sends, edits of records that are not here and are
   // not born by the change are left out: their root's ENTER is still to come and holds them.
-  void apply(const Change& change, std::int64_t fromLeaf);
+  // Answers its journal entry, 0 where nothing of it was new.
+  std::int64_t apply(const Change& change, std::int64_t fromLeaf, const Passage& passage = {});
+  // Takes a change that only passes through on its way up: it is joined into nothing here.
+  std::int64_t carry(const Change& change);
 
   // Removes a root and all that is kept of it but the digests of the chain.
   void evict(std::string_view root);
@@ -161,7 +174,8 @@ class Work {
   void updateRoot(const Joined& joined);
   void appendChain(std::int64_t seq, std::string_view body);
   bool putRebuilt(storage::RecordRow row, const Record& record);
-  void applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp);
+  std::int64_t applyOne(const Change& change, const Change& whole, std::int64_t fromLeaf,
+                        const Passage& passage, bool goesUp);
 
   Replica& replica_;
   storage::Store store_;

@@ -1,5 +1,6 @@
 #include "sync/scopes.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -25,7 +26,9 @@ void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::strin
   release(work, leaf.leaf, root);
   for (const std::string& named : work.store().namedBy(root)) {
     const std::optional<storage::RootRow> row = work.store().root(named);
-    if (!row || isMeantFor(*row, leaf.name) || !work.store().inScope(leaf.leaf, named)) continue;
+    if (!row || isMeantFor(*row, leaf, work.replica().node()) ||
+        !work.store().inScope(leaf.leaf, named))
+      continue;
     if (!work.store().isNamedInScope(leaf.leaf, named, root)) release(work, leaf.leaf, named);
   }
 }
@@ -42,16 +45,19 @@ bool changesHolders(const Edit& edit) {
 // What one change means for the leaves.
 class FanOut {
  public:
-  FanOut(Work& work, std::int64_t fromLeaf)
-      : work_(work), store_(work.store()), fromLeaf_(fromLeaf) {}
+  FanOut(Work& work, std::int64_t fromLeaf, bool roundabout = false)
+      : work_(work),
+        store_(work.store()),
+        fromLeaf_(fromLeaf),
+        knowing_(roundabout ? 0 : fromLeaf) {}
 
   // Scopes follow what the root says of itself, changed by this very change.
   void followRoot(const std::string& root, const storage::LeafRow& leaf) {
     const std::optional<storage::RootRow> row = store_.root(root);
     if (!row) return;
-    const bool meant = isMeantFor(*row, leaf.name);
+    const bool meant = isMeantFor(*row, leaf, work_.replica().node());
     const bool holds = store_.inScope(leaf.leaf, root);
-    if (meant && !holds && leaf.leaf == fromLeaf_) {
+    if (meant && !holds && leaf.leaf == knowing_) {
       store_.addScope(leaf.leaf, root);  // it made the root: it has it
     } else if (meant && !holds) {
       grantWithNamed(leaf.leaf, root);
@@ -68,11 +74,15 @@ class FanOut {
       const std::optional<RecordId> reference = referencedRecord(write.value);
       if (!reference) continue;
       const std::string named = reference->bytes();
-      if (named == root || !store_.root(named)) continue;
+      if (named == root) continue;
+      // What this node's own hub names, it may still be about to send.
+      const bool mayFollow = fromLeaf_ == 0 && work_.replica().hasHub();
+      if (!mayFollow && !store_.root(named)) continue;
       if (fromLeaf_ != 0 && !store_.inScope(fromLeaf_, named)) continue;
       store_.addName(root, named);
+      if (!store_.root(named)) continue;
       for (const std::int64_t leaf : store_.leavesInScope(root)) {
-        if (leaf != fromLeaf_) grant(leaf, named);
+        if (leaf != knowing_) grant(leaf, named);
       }
     }
   }
@@ -90,7 +100,7 @@ class FanOut {
     std::map<std::int64_t, std::string> told;  // leaf -> a root of the change in its scope
     for (const std::string& root : roots) {
       for (const std::int64_t leaf : store_.leavesInScope(root)) {
-        if (leaf != fromLeaf_ && !entered_.contains({leaf, root})) told.try_emplace(leaf, root);
+        if (leaf != knowing_ && !store_.isEnterWaiting(leaf, root)) told.try_emplace(leaf, root);
       }
     }
     for (const auto& [leaf, root] : told) {
@@ -101,19 +111,18 @@ class FanOut {
 
  private:
   void grant(std::int64_t leaf, const std::string& root) {
-    if (store_.inScope(leaf, root)) return;
+    if (store_.inScope(leaf, root) || store_.isLeaving(root)) return;
     store_.addScope(leaf, root);
     store_.removeReleasing(leaf, root);
     store_.dropLeave(leaf, root);
     store_.appendFeed(leaf, FeedType::kEnter, root, 0);
-    entered_.emplace(leaf, root);
     work_.tellLeaves();
   }
 
   Work& work_;
   storage::Store& store_;
-  std::int64_t fromLeaf_;
-  std::set<std::pair<std::int64_t, std::string>> entered_;
+  std::int64_t fromLeaf_;  // whose change it is; 0: this node's or its hub's
+  std::int64_t knowing_;   // the leaf that has it already
 };
 
 }  // namespace
@@ -124,17 +133,33 @@ void describeRoot(const Record& record, storage::RootRow& root) {
   root.custody = custody.empty() ? officeOf(latest(*record.field(kKindField)).author) : custody;
 }
 
-bool isMeantFor(const storage::RootRow& root, std::string_view leafName) {
-  if (root.custody == leafName) return true;
-  if (root.scope == "\"all\"") return true;
-  return root.scope.find(jsonString(leafName)) != std::string::npos && root.scope.starts_with('[');
+bool isGuest(const storage::LeafRow& leaf, std::string_view node) {
+  return !leaf.home.empty() && leaf.home != node;
 }
 
-void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf) {
+bool standsFor(const storage::LeafRow& leaf, std::string_view office) {
+  if (!leaf.home.empty()) return office == leaf.home;
+  return office == leaf.name ||
+         std::find(leaf.offices.begin(), leaf.offices.end(), office) != leaf.offices.end();
+}
+
+bool isMeantFor(const storage::RootRow& root, const storage::LeafRow& leaf, std::string_view node) {
+  if (isGuest(leaf, node)) return false;
+  if (root.scope == "\"all\"" || standsFor(leaf, root.custody)) return true;
+  if (!root.scope.starts_with('[')) return false;
+  const auto isNamed = [&](const std::string& office) {
+    return root.scope.find(jsonString(office)) != std::string::npos;
+  };
+  return isNamed(leaf.home.empty() ? leaf.name : leaf.home) ||
+         std::any_of(leaf.offices.begin(), leaf.offices.end(), isNamed);
+}
+
+void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf,
+            bool roundabout) {
   storage::Store& store = work.store();
   const std::vector<storage::LeafRow> leaves = store.leaves();
   if (leaves.empty()) return;
-  FanOut out(work, fromLeaf);
+  FanOut out(work, fromLeaf, roundabout);
   std::set<std::string> roots;
   std::vector<std::pair<std::string, const Edit*>> edits;
   for (const Edit& edit : change.edits) {
@@ -150,11 +175,33 @@ void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fro
   out.tell(roots, seq);
 }
 
+void grantBelow(Work& work, const std::string& root) {
+  storage::Store& store = work.store();
+  const std::optional<storage::RootRow> row = store.root(root);
+  if (!row) return;
+  FanOut out(work, 0);
+  for (const storage::LeafRow& leaf : store.leaves()) {
+    if (isMeantFor(*row, leaf, work.replica().node()) ||
+        store.isNamedInScope(leaf.leaf, root, root)) {
+      out.grantWithNamed(leaf.leaf, root);
+    }
+  }
+}
+
+void releaseBelow(Work& work, const std::string& root) {
+  for (const std::int64_t leaf : work.store().leavesInScope(root)) release(work, leaf, root);
+}
+
 void refillFeed(Work& work, const storage::LeafRow& leaf) {
   storage::Store& store = work.store();
   FanOut out(work, 0);
-  for (const std::string& root : store.rootsMeantFor(leaf.name)) {
-    out.grantWithNamed(leaf.leaf, root);
+  std::vector<std::string> offices = leaf.offices;
+  offices.push_back(leaf.home.empty() ? leaf.name : leaf.home);
+  if (isGuest(leaf, work.replica().node())) offices.clear();
+  for (const std::string& office : offices) {
+    for (const std::string& root : store.rootsMeantFor(office)) {
+      out.grantWithNamed(leaf.leaf, root);
+    }
   }
   store.clearFeed(leaf.leaf);
   // It may be an older copy of the leaf that asks, which holds again what it had let go of.

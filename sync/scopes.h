@@ -18,12 +18,23 @@ class Work;
 // What a root's own record says of who holds it.
 void describeRoot(const Record& record, storage::RootRow& root);
 
-// Whether a root with these columns is meant for the leaf.
-bool isMeantFor(const storage::RootRow& root, std::string_view leafName);
+// A leaf that is an office stands for itself and the offices below it; a phone for its office, and
+// only at that office: elsewhere it is a guest, whose changes are carried and which gets nothing.
+bool isGuest(const storage::LeafRow& leaf, std::string_view node);
+bool standsFor(const storage::LeafRow& leaf, std::string_view office);
+
+// Whether a root with these columns is meant for the leaf of a hub of the name `node`.
+bool isMeantFor(const storage::RootRow& root, const storage::LeafRow& leaf, std::string_view node);
 
 // After `change` was joined as journal entry `seq`: brings scopes to what the touched roots now
-// say and queues what leaves other than `fromLeaf` have to be told. A node without leaves: nothing.
-void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf);
+// say and queues what leaves other than `fromLeaf` have to be told; `fromLeaf` as well where the
+// change came roundabout. A node without leaves: nothing.
+void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf,
+            bool roundabout);
+
+// The hub above gave a root (again), or told to let go of it: so are the leaves below.
+void grantBelow(Work& work, const std::string& root);
+void releaseBelow(Work& work, const std::string& root);
 
 // A new leaf, or one whose feed has to begin again: queues every root meant for it, and those it
 // holds already.

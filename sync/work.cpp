@@ -172,13 +172,14 @@ std::optional<Dot> Work::save(const std::string& person, const std::vector<Draft
         "the long text as a file.");
   }
   decodeChange(body);  // what would be refused elsewhere is not saved here
+  if (state_.lastCounter == 0) store_.claimReplica(state_.incarnation, replica_.node());
   state_.lastCounter = change.dot.counter;
   state_.lastTime = change.time;
-  applyOne(change, 0, replica_.hasHub());
+  applyOne(change, change, 0, {}, replica_.hasHub());
   return change.dot;
 }
 
-void Work::apply(const Change& change, std::int64_t fromLeaf) {
+std::int64_t Work::apply(const Change& change, std::int64_t fromLeaf, const Passage& passage) {
   HybridClock clock(replica_.clock_, state_.lastTime);
   clock.observe(change.time);
   state_.lastTime = clock.last();
@@ -188,9 +189,19 @@ void Work::apply(const Change& change, std::int64_t fromLeaf) {
     std::erase_if(part.edits, [&](const Edit& edit) {
       return !isBirth(edit) && !store_.record(edit.record.bytes());
     });
-    if (part.edits.empty()) return;
+    if (part.edits.empty()) return 0;
   }
-  applyOne(part, fromLeaf, fromLeaf != 0 && replica_.hasHub());
+  return applyOne(part, passage.sealed ? change : part, fromLeaf, passage,
+                  fromLeaf != 0 && replica_.hasHub());
+}
+
+std::int64_t Work::carry(const Change& change) {
+  const std::string body = encodeChange(change);
+  const std::int64_t seq = store_.appendJournal(
+      {0, change.dot.replica, change.dot.counter, replica_.clock_.nowMs(), body});
+  store_.addCarried(seq);
+  appendChain(seq, body);
+  return seq;
 }
 
 void Work::evict(std::string_view root) {
@@ -245,7 +256,9 @@ void Work::updateRoot(const Joined& joined) {
   store_.putRoot(joined.row.root, root);
 }
 
-void Work::applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp) {
+// `whole`: the change of which `change` is what can be joined here.
+std::int64_t Work::applyOne(const Change& change, const Change& whole, std::int64_t fromLeaf,
+                            const Passage& passage, bool goesUp) {
   std::vector<Joined> joined;
   Change fresh = change;  // the edits that the journal does not hold yet
   fresh.edits.clear();
@@ -258,7 +271,7 @@ void Work::applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp) {
   }
   std::int64_t seq = 0;
   if (!fresh.edits.empty()) {
-    const std::string body = encodeChange(fresh);
+    const std::string body = encodeChange(passage.sealed ? whole : fresh);
     seq = store_.appendJournal(
         {0, change.dot.replica, change.dot.counter, replica_.clock_.nowMs(), body});
     if (goesUp) appendChain(seq, body);
@@ -275,7 +288,8 @@ void Work::applyOne(const Change& change, std::int64_t fromLeaf, bool goesUp) {
     }
     if (seq != 0) store_.linkRecord(one.row.row, seq);
   }
-  if (seq != 0) fanOut(*this, fresh, seq, fromLeaf);
+  if (seq != 0) fanOut(*this, fresh, seq, fromLeaf, passage.roundabout);
+  return seq;
 }
 
 }  // namespace waystation::sync

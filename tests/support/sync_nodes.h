@@ -15,7 +15,9 @@ namespace waystation::testing {
 // A node with its store in memory: the real replica, hub and leaf, without sockets.
 class TestNode {
  public:
-  TestNode(std::string name, bool hasHub, std::uint64_t seed);
+  // `home`: of a phone, its office. `below`: its hub is not the root (so is a phone's).
+  TestNode(std::string name, bool hasHub, std::uint64_t seed, std::string home = "",
+           bool below = false);
 
   sync::RecordId create(const std::string& kind, const std::vector<sync::DraftWrite>& writes,
                         std::optional<sync::RecordId> root = std::nullopt);
@@ -39,12 +41,19 @@ class TestNode {
   SeededRandom& random() { return random_; }
   ManualClock& clock() { return clock_; }
   const std::string& name() const { return name_; }
+  const std::string& home() const { return home_; }  // empty: an office, or headquarters
+  // How it calls this hub: a phone's own office, and any other node's only hub, have no name.
+  std::string nameOfHub(const TestNode& hub) const {
+    return home_.empty() || hub.name() == home_ ? "" : hub.name();
+  }
   sync::StateSum digest();
 
  private:
   std::string name_;
+  std::string home_;
   bool hasHub_;
   sync::Projection projection_;
+  bool below_;
   ManualClock clock_;
   SeededRandom random_;
   crypto::SigningKey key_;

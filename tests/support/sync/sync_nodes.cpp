@@ -41,9 +41,11 @@ const std::string& emptyStore() {
 
 }  // namespace
 
-TestNode::TestNode(std::string name, bool hasHub, std::uint64_t seed)
+TestNode::TestNode(std::string name, bool hasHub, std::uint64_t seed, std::string home, bool below)
     : name_(std::move(name)),
+      home_(std::move(home)),
       hasHub_(hasHub),
+      below_(below || !home_.empty()),
       random_(seed),
       key_(crypto::SigningKey::generate(random_)) {
   std::unique_ptr<storage::Database> database = storage::Database::inMemory();
@@ -54,9 +56,13 @@ TestNode::TestNode(std::string name, bool hasHub, std::uint64_t seed)
 
 void TestNode::restart() {
   const storage::Connections::Lease writer = connections_->writer();
-  replica_ = std::make_unique<sync::Replica>(
-      *writer, clock_, random_,
-      sync::ReplicaSettings{name_, hasHub_, projection_, {}, key_.publicKey()});
+  sync::ReplicaSettings settings;
+  settings.node = home_.empty() ? name_ : home_;
+  settings.hasHub = hasHub_;
+  settings.sealsChanges = below_;
+  settings.projection = projection_;
+  settings.publicKey = key_.publicKey();
+  replica_ = std::make_unique<sync::Replica>(*writer, clock_, random_, std::move(settings));
 }
 
 void TestNode::setProjection(sync::Projection projection) {
@@ -136,12 +142,13 @@ std::vector<storage::QuarantineRow> TestNode::quarantine() {
 void enrol(TestNode& hub, TestNode& leaf) {
   const storage::Connections::Lease writer = hub.connections().writer();
   sync::Work work(hub.replica(), *writer);
-  sync::enrolLeaf(work, leaf.name(), leaf.key().publicKey(), "");
+  sync::enrolLeaf(work, leaf.name(), leaf.key().publicKey(), "", leaf.home());
   work.commit();
 }
 
 sync::ExchangeOutcome exchange(TestNode& hub, TestNode& leaf) {
-  sync::LeafExchange up(leaf.replica(), leaf.connections(), leaf.key());
+  sync::LeafExchange up(leaf.replica(), leaf.connections(), leaf.key(), 4 * 1024 * 1024,
+                        leaf.nameOfHub(hub));
   sync::HubExchange down(hub.replica(), hub.connections(), leaf.name());
   down.receive(up.request());
   up.receive(down.answer());
@@ -149,7 +156,8 @@ sync::ExchangeOutcome exchange(TestNode& hub, TestNode& leaf) {
 }
 
 bool exchangeCut(TestNode& hub, TestNode& leaf, const Cut& cut) {
-  sync::LeafExchange up(leaf.replica(), leaf.connections(), leaf.key(), cut.upBytes);
+  sync::LeafExchange up(leaf.replica(), leaf.connections(), leaf.key(), cut.upBytes,
+                        leaf.nameOfHub(hub));
   sync::HubExchange down(hub.replica(), hub.connections(), leaf.name());
   const std::string request = up.request();
   down.receive(request.substr(0, cut.requestBytes));

@@ -1,0 +1,122 @@
+// What a node in the middle of the tree keeps of the nodes below it: who signs, and what they
+// signed.
+
+#include "storage/store.h"
+
+namespace waystation::storage {
+namespace {
+
+std::vector<DeviceRow> readDevices(Statement& statement) {
+  std::vector<DeviceRow> rows;
+  while (statement.step()) {
+    rows.push_back({statement.text(0), statement.text(1), statement.text(2), statement.integer(3)});
+  }
+  return rows;
+}
+
+}  // namespace
+
+void Store::putDevice(const DeviceRow& row) {
+  db_.statement("INSERT OR REPLACE INTO devices VALUES(?, ?, ?, ?)")
+      .bindText(1, row.name)
+      .bindBlob(2, row.publicKey)
+      .bindText(3, row.home)
+      .bind(4, row.leaf)
+      .run();
+}
+
+std::vector<DeviceRow> Store::devices() {
+  Statement statement =
+      db_.statement("SELECT name, public_key, home, leaf FROM devices ORDER BY name, public_key");
+  return readDevices(statement);
+}
+
+std::vector<DeviceRow> Store::devicesNamed(std::string_view name) {
+  Statement statement =
+      db_.statement("SELECT name, public_key, home, leaf FROM devices WHERE name = ?");
+  statement.bindText(1, name);
+  return readDevices(statement);
+}
+
+std::string Store::claimReplica(std::uint64_t replica, std::string_view owner) {
+  const auto id = static_cast<std::int64_t>(replica);
+  {
+    Statement statement = db_.statement("SELECT owner FROM replicas WHERE replica = ?");
+    if (statement.bind(1, id).step()) return statement.text(0);
+  }
+  db_.statement("INSERT INTO replicas VALUES(?, ?)").bind(1, id).bindText(2, owner).run();
+  return std::string(owner);
+}
+
+std::int64_t Store::addSeal(const SealRow& row) {
+  db_.statement("INSERT INTO seals(signer, signature, digests) VALUES(?, ?, ?)")
+      .bindText(1, row.signer)
+      .bindBlob(2, row.signature)
+      .bindBlob(3, row.digests)
+      .run();
+  return db_.lastInsertRowId();
+}
+
+std::optional<SealRow> Store::seal(std::int64_t seal) {
+  Statement statement =
+      db_.statement("SELECT signer, signature, digests FROM seals WHERE seal = ?");
+  if (!statement.bind(1, seal).step()) return std::nullopt;
+  return SealRow{statement.text(0), statement.text(1), statement.text(2)};
+}
+
+void Store::putSealed(std::int64_t seq, const SealedRow& row) {
+  db_.statement("INSERT OR REPLACE INTO sealed VALUES(?, ?, ?, ?)")
+      .bind(1, seq)
+      .bind(2, row.seal)
+      .bind(3, static_cast<std::int64_t>(row.position))
+      .bindBlob(4, row.salt)
+      .run();
+}
+
+std::optional<SealedRow> Store::sealed(std::int64_t seq) {
+  Statement statement = db_.statement("SELECT seal, position, salt FROM sealed WHERE seq = ?");
+  if (!statement.bind(1, seq).step()) return std::nullopt;
+  return SealedRow{statement.integer(0), static_cast<std::uint64_t>(statement.integer(1)),
+                   statement.text(2)};
+}
+
+void Store::addCarried(std::int64_t seq) {
+  db_.statement("INSERT INTO carried VALUES(?)").bind(1, seq).run();
+}
+
+std::int64_t Store::forgetCarried(std::int64_t upToSeq) {
+  Statement count = db_.statement("SELECT count(*) FROM carried WHERE seq <= ?");
+  count.bind(1, upToSeq).step();
+  const std::int64_t found = count.integer(0);
+  if (found == 0) return 0;
+  db_.statement("DELETE FROM journal WHERE seq IN (SELECT seq FROM carried WHERE seq <= ?)")
+      .bind(1, upToSeq)
+      .run();
+  return found;
+}
+
+void Store::dropQuarantined(std::string_view body) {
+  if (!db_.statement("SELECT 1 FROM quarantine LIMIT 1").step()) return;
+  db_.statement("DELETE FROM quarantine WHERE body = ?").bindBlob(1, body).run();
+}
+
+bool Store::isHeldBelow(std::string_view root) {
+  return db_
+      .statement(
+          "SELECT 1 FROM leaves l WHERE l.revoked = 0 AND "
+          "(EXISTS (SELECT 1 FROM scopes s WHERE s.leaf = l.leaf AND s.root = ?1) OR "
+          "EXISTS (SELECT 1 FROM releasing r WHERE r.leaf = l.leaf AND r.root = ?1 AND "
+          "r.gone = 0)) LIMIT 1")
+      .bindBlob(1, root)
+      .step();
+}
+
+bool Store::isEnterWaiting(std::int64_t leaf, std::string_view root) {
+  return db_
+      .statement("SELECT 1 FROM feed WHERE leaf = ? AND root = ? AND number IS NULL AND type = 1")
+      .bind(1, leaf)
+      .bindBlob(2, root)
+      .step();
+}
+
+}  // namespace waystation::storage

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+#include "storage/store.h"
+#include "sync/change.h"
+
+namespace waystation::sync {
+
+// What the journal holds under a change's dot. Parts of one change come apart: a node gets what
+// lies in its scope, and of a state only the writes that still stand.
+enum class Held : std::uint8_t {
+  kNothing,
+  kPart,   // some of it
+  kWhole,  // all of it: nothing new can come of it
+  kOther,  // something that is not in it: one dot would have two bodies
+};
+Held heldOf(storage::Store& store, const Change& change);
+
+}  // namespace waystation::sync

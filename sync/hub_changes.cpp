@@ -1,0 +1,173 @@
+// Whose change it is that a leaf sends, and what becomes of it: joined, carried on, or kept aside.
+
+#include <algorithm>
+#include <utility>
+
+#include "crypto/failure.h"
+#include "sync/admission.h"
+#include "sync/held.h"
+#include "sync/hub.h"
+#include "sync/scopes.h"
+
+namespace waystation::sync {
+namespace {
+
+[[noreturn]] void notSealed(const char* what) {
+  throw Failure("sync.signature", std::string("The changes received ") + what +
+                                      ". They were not applied; enrol the device again.");
+}
+
+bool bears(const storage::DeviceRow& device, const CarriedSeals::Proof& proof) {
+  return isSealedBy(proof.seal, device.publicKey);
+}
+
+}  // namespace
+
+// A change by the node below that made it, which is not always the one that sends it.
+struct HubExchange::Origin {
+  storage::LeafRow leaf;  // whose scope it is judged by
+  Passage passage;
+  bool carry = false;  // not for this hub to judge: it goes up as it is
+  std::optional<CarriedSeals::Proof> proof;
+  std::optional<std::string> refusal;
+};
+
+// What a leaf says of the nodes below it. A name that another leaf has, or has announced, stays
+// that other's: who wants to speak under it is not believed.
+void HubExchange::subtree(const std::vector<storage::DeviceRow>& devices) {
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  storage::Store& store = work.store();
+  leaf_ = store.leafByName(leaf_.name).value_or(leaf_);
+  const std::vector<std::string> before = leaf_.offices;
+  leaf_.offices.clear();
+  for (storage::DeviceRow device : devices) {
+    const std::vector<storage::DeviceRow> known = store.devicesNamed(device.name);
+    const bool isTaken = store.leafByName(device.name).has_value() ||
+                         std::any_of(known.begin(), known.end(),
+                                     [&](const auto& other) { return other.leaf != leaf_.leaf; });
+    if (isTaken || device.name == replica_.node()) continue;
+    device.leaf = leaf_.leaf;
+    store.putDevice(device);
+    if (device.home.empty()) leaf_.offices.push_back(device.name);
+  }
+  store.putLeaf(leaf_);
+  if (leaf_.offices != before) refillFeed(work, leaf_);
+  work.commit();
+}
+
+std::optional<HubExchange::FrameSeal> HubExchange::takeSeal(const ChangesFrame& frame) {
+  const std::optional<SealNotice> notice = std::exchange(seal_, std::nullopt);
+  if (!notice) return std::nullopt;
+  FrameSeal seal{SealMaker(notice->seed), notice->signature};
+  for (const Change& change : frame.changes) {
+    if (change.dot.replica == frame.incarnation) seal.maker.add(encodeChange(change));
+  }
+  if (!seal.maker.isSignedBy(leaf_.publicKey, notice->signature)) {
+    notSealed("bear another device's signature");
+  }
+  return seal;
+}
+
+// The leaf whose scope holds for an office's changes. In the middle of the tree there may be none:
+// that is for a hub further up.
+void HubExchange::judgeBy(storage::Store& store, const std::string& office, Origin& origin) {
+  if (standsFor(leaf_, office) && !isGuest(leaf_, replica_.node())) return;
+  origin.passage.roundabout = true;
+  for (storage::LeafRow& leaf : store.leaves()) {
+    if (!leaf.home.empty() || !standsFor(leaf, office)) continue;
+    origin.leaf = std::move(leaf);
+    return;
+  }
+  origin.carry = replica_.hasHub();
+  if (!origin.carry) origin.refusal = "author-is-foreign";
+}
+
+// Of a change that another device made and sealed.
+HubExchange::Origin HubExchange::originOf(Work& work, const Change& change, std::string_view body) {
+  storage::Store& store = work.store();
+  Origin origin{leaf_, {}, false, carriedSeals_.proofOf(change.dot, body), {}};
+  if (!origin.proof) {
+    origin.refusal = "replica-is-foreign";  // nothing proves whose it is
+    return origin;
+  }
+  const std::string& signer = origin.proof->seal.signer;
+  std::vector<storage::DeviceRow> known = store.devicesNamed(signer);
+  const std::optional<storage::LeafRow> direct = store.leafByName(signer);
+  if (direct) known.push_back({direct->name, direct->publicKey, direct->home, direct->leaf});
+  const auto device = std::find_if(known.begin(), known.end(), [&](const auto& candidate) {
+    return bears(candidate, *origin.proof);
+  });
+  if (device == known.end()) {
+    origin.carry = replica_.hasHub() && known.empty();
+    if (!origin.carry) origin.refusal = known.empty() ? "author-is-unknown" : "signature-is-forged";
+    return origin;
+  }
+  const std::string office = device->home.empty() ? device->name : device->home;
+  if (store.claimReplica(change.dot.replica, signer) != signer) {
+    origin.refusal = "replica-is-foreign";
+  } else if (officeOf(change.author) != office) {
+    origin.refusal = "author-is-foreign";
+  } else if (direct && !isGuest(*direct, replica_.node())) {
+    origin.leaf = *direct;
+    origin.passage.roundabout = direct->leaf != leaf_.leaf;
+  } else {
+    judgeBy(store, office, origin);
+  }
+  return origin;
+}
+
+// Proofs are needed only on the way up; what the root has let in is its own.
+void HubExchange::keepSeal(storage::Store& store, std::int64_t seq,
+                           const CarriedSeals::Proof& proof) {
+  auto kept = keptSeals_.find(proof.seal.signature);
+  if (kept == keptSeals_.end()) {
+    kept = keptSeals_.emplace(proof.seal.signature, store.addSeal(proof.seal)).first;
+  }
+  store.putSealed(seq, {kept->second, proof.position, proof.salt});
+}
+
+// Of what was erased nothing comes in, nor is it kept aside: the link stands by its digest.
+void HubExchange::letIn(Work& work, const Dot& link, const Change& received, std::string_view whole,
+                        const std::optional<FrameSeal>& seal) {
+  storage::Store& store = work.store();
+  const Change change = withoutErased(work, received);
+  if (change.edits.empty()) return;
+  const std::string body = encodeChange(change);
+  Origin origin{leaf_, {}, false, {}, {}};
+  if (change.dot.replica == link.replica) {
+    if (seal) {
+      origin.proof = {{leaf_.name, seal->signature, seal->maker.digests()},
+                      seal->position,
+                      seal->maker.salt(seal->position)};
+    } else if (replica_.hasHub()) {
+      notSealed("are not signed one by one, so they could go no further than this office");
+    }
+    if (isGuest(leaf_, replica_.node())) judgeBy(store, leaf_.home, origin);
+  } else {
+    origin = originOf(work, change, whole);
+  }
+  if (!origin.refusal && heldOf(store, change) == Held::kWhole) {  // it came another way
+    store.dropQuarantined(body);
+    return;
+  }
+  if (!origin.refusal && !origin.carry) {
+    const Dot under =
+        change.dot.replica == link.replica ? link : Dot{change.dot.replica, change.dot.counter};
+    origin.refusal = refusalOf(work, origin.leaf, under, change);
+  }
+  if (origin.refusal) {
+    store.addQuarantine({0, leaf_.name, *origin.refusal, replica_.clock().nowMs(), body});
+    ++quarantined_;
+    return;
+  }
+  origin.passage.sealed = origin.proof.has_value() && replica_.hasHub() && body == whole;
+  const std::int64_t seq =
+      origin.carry ? work.carry(change) : work.apply(change, origin.leaf.leaf, origin.passage);
+  store.dropQuarantined(body);
+  if (seq != 0 && origin.passage.sealed) keepSeal(store, seq, *origin.proof);
+  ++changesIn_;
+  if (admitted_ && !origin.carry) admitted_(work, origin.leaf, change);
+}
+
+}  // namespace waystation::sync
