@@ -237,7 +237,8 @@ void HubExchange::gone(const GoneFrame& frame) {
 }
 
 Agreement HubExchange::compare(Work& work, const Welcome& welcome) {
-  if (!hello_->digest || welcome.rewind || !erasures_.areEqual(work.store())) {
+  if (!hello_->digest || welcome.rewind || isGuest(leaf_, replica_.node()) ||
+      !erasures_.areEqual(work.store())) {
     return Agreement::kNotCompared;
   }
   if (welcome.feed.number != welcome.feedHead || !welcome.feed.within.empty()) {
@@ -326,6 +327,7 @@ void HubExchange::startFeed(Welcome& welcome) {
 std::string HubExchange::heal(const Welcome& welcome) {
   const bool differ = welcome.agreement == Agreement::kDiffer;
   if (!differ && !healingWords_.any()) return {};
+  if (isGuest(leaf_, replica_.node())) return {};
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   std::string frames = healAtHub(work, leaf_, healingWords_, differ, healing_);

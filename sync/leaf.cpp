@@ -193,22 +193,7 @@ void LeafExchange::checkRoots() {
   Work work(replica_, *writer);
   outcome_.healing.damaged = checkSomeRoots(work);
   if (outcome_.healing.damaged != 0) work.commit();
-  healingFrames_ = nextHealingFrames(work);
-}
-
-// Told once, and again when it changes: whose signatures the hub is to believe.
-void LeafExchange::addSubtree(storage::Store& store, const std::string& announced,
-                              std::string& body) {
-  std::vector<storage::DeviceRow> below = store.devices();
-  for (const storage::LeafRow& leaf : store.leaves()) {
-    if (!isGuest(leaf, replica_.node())) {
-      below.push_back({leaf.name, leaf.publicKey, leaf.home, leaf.leaf});
-    }
-  }
-  if (below.empty()) return;
-  const std::string encoded = encodeSubtree(below);
-  announcing_ = crypto::view(crypto::sha256(encoded));
-  if (announcing_ != announced) body += encodeFrame(FrameType::kSubtree, encoded);
+  if (hub_.empty()) healingFrames_ = nextHealingFrames(work);
 }
 
 std::string LeafExchange::request() {
@@ -228,7 +213,8 @@ std::string LeafExchange::request() {
     erasures = erasureFrames(store, reportedErasures_);
     addSubtree(store, state.announced, subtree);
     addChanges(store, changes);
-    if (!moreUp_) addDigest(store);
+    // A hub that this node is a guest of has nothing to compare with.
+    if (!moreUp_ && hub_.empty()) addDigest(store);
   } catch (...) {
     reader->execute("ROLLBACK");
     throw;
@@ -296,6 +282,11 @@ void LeafExchange::welcome(const Welcome& welcome) {
 }
 
 void LeafExchange::applyFeed(const FeedFrame& frame) {
+  if (!hub_.empty()) {
+    throw Failure("sync.malformed", "The office " + hub_ +
+                                        " sends records to a device that is only its guest. They "
+                                        "were not taken.");
+  }
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   for (const FeedItem& item : frame.items) {
@@ -366,6 +357,7 @@ void LeafExchange::letGo() {
 
 // Once the feed is applied: what it brought is no difference.
 void LeafExchange::heal() {
+  if (!hub_.empty()) return;
   if (healingWords_.any()) {
     const storage::Connections::Lease writer = connections_.writer();
     Work work(replica_, *writer);
