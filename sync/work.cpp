@@ -184,7 +184,7 @@ std::int64_t Work::apply(const Change& change, std::int64_t fromLeaf, const Pass
   clock.observe(change.time);
   state_.lastTime = clock.last();
   Change part = withoutErased(*this, change);
-  if (part.edits.empty()) return;
+  if (part.edits.empty()) return 0;
   if (fromLeaf == 0) {
     std::erase_if(part.edits, [&](const Edit& edit) {
       return !isBirth(edit) && !store_.record(edit.record.bytes());
