@@ -6,6 +6,7 @@
 
 #include "server/http/json.h"
 #include "server/node.h"
+#include "server/node_restore.h"
 
 namespace waystation::server {
 namespace {
@@ -32,6 +33,10 @@ void checkName(const std::string& name) {
 }  // namespace
 
 NodeConfig Node::readConfig(const std::filesystem::path& directory) {
+  if (isRestoreUnfinished(directory)) {
+    const DirectoryLock lock = DirectoryLock::take(directory);
+    finishRestore(directory);
+  }
   std::ifstream file(configFile(directory));
   if (!file) {
     throw Failure("node.missing", "There is no node in " + directory.string() +

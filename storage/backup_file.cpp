@@ -17,8 +17,8 @@ namespace waystation::storage {
 namespace {
 
 [[noreturn]] void throwExists(const std::filesystem::path& file) {
-  throw Failure("backup.exists",
-                file.string() + " is there already. It was left as it is; name another file.");
+  throw Failure("backup.exists", "There is a file " + file.string() +
+                                     " already. It was left as it is; name another one.");
 }
 
 std::filesystem::path folderOf(const std::filesystem::path& file) {
@@ -97,7 +97,7 @@ ByteSource openBackupFile(const std::filesystem::path& file) {
   if (opened->number < 0) {
     const int error = errno;
     throw Failure(error == ENOENT ? "backup.foreign-file" : "backup.unreadable",
-                  file.string() + " can't be opened: " + std::strerror(error) + ".");
+                  "The file " + file.string() + " can't be opened: " + std::strerror(error) + ".");
   }
   return [opened, file](char* out, std::size_t size) {
     std::size_t done = 0;

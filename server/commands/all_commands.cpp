@@ -8,11 +8,17 @@ namespace waystation::commands {
 const std::vector<Command>& allCommands() {
   static const std::vector<Command> commands = [] {
     std::vector<Command> all = {
-        initCommand(),       issueTokenCommand(), enrolCommand(),       userAddCommand(),
-        serveCommand(),      statusCommand(),     syncNowCommand(),     syncPauseCommand(),
-        syncResumeCommand(), importCommand(),     checkCommand(),       reindexCommand(),
-        keyListCommand(),    keyAddCommand(),     keyRemoveCommand(),   keyTestCommand(),
-        keyRecoverCommand(), keyExportCommand(),  recoveryKeyCommand(), backupCommand(),
+        initCommand(),        issueTokenCommand(),
+        enrolCommand(),       userAddCommand(),
+        serveCommand(),       statusCommand(),
+        syncNowCommand(),     syncPauseCommand(),
+        syncResumeCommand(),  importCommand(),
+        checkCommand(),       reindexCommand(),
+        keyListCommand(),     keyAddCommand(),
+        keyRemoveCommand(),   keyTestCommand(),
+        keyRecoverCommand(),  keyExportCommand(),
+        recoveryKeyCommand(), backupCommand(),
+        restoreCommand(),     restoreDiscardOldCommand(),
     };
     for (Command& command : all) {
       std::vector<Option>& options = command.form.options;

@@ -56,6 +56,8 @@ Command syncPauseCommand();
 Command syncResumeCommand();
 Command importCommand();
 Command backupCommand();
+Command restoreCommand();
+Command restoreDiscardOldCommand();
 Command checkCommand();
 Command reindexCommand();
 Command keyAddCommand();
