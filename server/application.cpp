@@ -8,6 +8,7 @@
 #include "server/access/enrolment.h"
 #include "server/http/api_routes.h"
 #include "server/http/static_files.h"
+#include "storage/high_water_mark.h"
 #include "sync/leaf.h"
 
 namespace waystation::server {
@@ -114,6 +115,10 @@ Json statusOf(Node& node) {
     status["conflicts"] = store.countConflicts();
     status["quarantined"] = store.countQuarantine();
     status["records"] = store.countRecords("");
+    const auto mark = storage::HighWaterMark::standing(store.database());
+    if (mark != storage::HighWaterMark::Finding::kCurrent) {
+      status["olderCopy"] = storage::sentenceOf(mark);
+    }
     addHealings(status, store);
   });
   std::error_code ignored;

@@ -4,6 +4,7 @@
 
 #include "server/cases/record_service.h"
 #include "server/recovery_slot.h"
+#include "storage/high_water_mark.h"
 
 namespace waystation::server {
 namespace {
@@ -44,6 +45,19 @@ void createIdentity(storage::Store& store, const NodeConfig& config, crypto::Ran
   store.setMeta(kTlsCertificate, crypto::signRequest(authority, request.requestPem, terms));
   store.setMeta(kAuthority, authority.certificatePem);
   if (isHq) store.setMeta(kAuthorityKey, authority.privateKeyPem);
+}
+
+// Notices an older copy of the store; `status` and `check` tell. A full disk must not keep people
+// from reading: the comparison is then made at the next start.
+void raiseMark(const std::filesystem::path& directory, const crypto::Secret& master,
+               const std::string& storeId, storage::Connections& connections,
+               crypto::Random& random) {
+  storage::HighWaterMark mark(directory / "mark", storage::deriveMarkKey(master, storeId), storeId);
+  try {
+    mark.raise(*connections.writer(), random);
+  } catch (const Failure& failure) {
+    if (failure.code() != "store.full" && failure.code() != "mark.write-failed") throw;
+  }
 }
 
 }  // namespace
@@ -114,6 +128,7 @@ void Node::openKeys(const crypto::SlotSecret& secret) {
   connections_ = std::make_unique<storage::Connections>(databaseFile(directory_), keys_->database,
                                                         storage::OpenMode::kReadWrite, kReaders);
   storage::Store::createTables(*connections_->writer());
+  raiseMark(directory_, master, slots.storeId(), *connections_, random_);
   // Kept since the enrolment, when nobody had the master key at hand.
   const std::optional<std::string> recovery =
       read([](storage::Store& store) { return recoveryKeyOf(store); });

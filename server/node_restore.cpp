@@ -14,6 +14,7 @@
 #include "server/node.h"
 #include "storage/backup.h"
 #include "storage/backup_file.h"
+#include "storage/high_water_mark.h"
 #include "storage/store.h"
 
 namespace waystation::server {
@@ -104,6 +105,7 @@ class Incoming {
   std::filesystem::path folder_;
   const RestoreOrder& order_;
   std::optional<NodeKeys> keys_;
+  crypto::Secret markKey_;
   std::unique_ptr<storage::BackupReader> base_;
   bool kept_ = false;
 };
@@ -154,6 +156,11 @@ RestoreResult Incoming::describe(const storage::BackupHead& head) const {
                              storage::OpenMode::kReadWrite);
   // Refuses a later version's; an earlier one's is brought up to this program's.
   storage::Store::createTables(database);
+  // From here on this database is the newest there is, knowingly.
+  storage::HighWaterMark mark(folder_ / "mark", markKey_, head.storeId);
+  crypto::SystemRandom random;
+  mark.raise(database, random);
+  mark.accept(database);
   RestoreResult result;
   result.name = config.name;
   result.isHeadquarters = config.role == Role::kHeadquarters;
@@ -168,7 +175,9 @@ RestoreResult Incoming::fill(storage::ByteSource source, const storage::BackupHe
   writeFile("keys.slots", head.keySlots);
   const crypto::KeySlots slots(folder_ / "keys.slots");
   if (slots.storeId() != head.storeId) storage::throwDamagedBackup("its key file is another's");
-  keys_.emplace(slots.open(openSecret()).master, slots.storeId());
+  const crypto::Secret master = slots.open(openSecret()).master;
+  keys_.emplace(master, slots.storeId());
+  markKey_ = storage::deriveMarkKey(master, slots.storeId());
   storage::BackupReader reader(std::move(source), keys_->backup, head);
   if (!head.isWhole()) openBase(head);
   bool hasDatabase = false;

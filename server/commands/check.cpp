@@ -1,10 +1,21 @@
 #include "server/commands/command.h"
 #include "server/commands/store_check.h"
+#include "storage/high_water_mark.h"
 
 namespace waystation::commands {
 namespace {
 
 using Step = void (*)(server::Node&, Output&, CheckReport&);
+
+// The store is the newest that this node has had.
+void checkMark(server::Node& node, Output&, CheckReport& report) {
+  const storage::Connections::Lease reader = node.connections().reader();
+  const auto finding = storage::HighWaterMark::standing(*reader);
+  if (finding == storage::HighWaterMark::Finding::kCurrent) return;
+  report.add(storage::sentenceOf(finding),
+             "Find out who did that and tell headquarters. What had gone up comes back from there. "
+             "When it is settled: `waystation check --accept-older-copy`.");
+}
 
 // A damaged page ends the step that met it, not the check.
 void runStep(Step step, CommandContext& context, CheckReport& report) {
@@ -18,7 +29,10 @@ void runStep(Step step, CommandContext& context, CheckReport& report) {
 
 int check(CommandContext& context) {
   CheckReport report;
-  for (const Step step : {checkPages, checkRecords, checkJournal, checkProjections}) {
+  if (context.options.has("accept-older-copy")) {
+    storage::HighWaterMark::accept(*context.node.connections().writer());
+  }
+  for (const Step step : {checkMark, checkPages, checkRecords, checkJournal, checkProjections}) {
     runStep(step, context, report);
   }
   for (const Finding& finding : report.findings) {
@@ -46,7 +60,8 @@ Command checkCommand() {
   Command command;
   command.form = {.words = "check",
                   .summary = "reads everything that is stored and proves it whole",
-                  .options = {},
+                  .options = {{.name = "accept-older-copy",
+                               .help = "an older copy of the store is in place on purpose"}},
                   .arguments = {},
                   .notes =
                       "Every page, record, digest, link of the chain and search entry. Says "

@@ -40,11 +40,7 @@ int restore(const Options& options, Output& output) {
   order.file = options.text("file");
   order.dryRun = options.has("dry-run");
   order.setAside = options.has("set-aside");
-  const auto secret = [&] {
-    return crypto::SlotSecret{
-        crypto::SlotKind::kPassphrase,
-        readSecret(options, "passphrase-file", "Passphrase of the backup", false)};
-  };
+  const auto secret = [&] { return readNodeSecret(options, "Passphrase of the backup"); };
   const server::RestoreResult result =
       server::restoreBackup(order, secret, [&](std::uint64_t done, std::uint64_t total) {
         output.throwIfCancelled();

@@ -54,7 +54,7 @@ std::string healingSentence(const Json& status) {
 }
 
 std::vector<std::string> sentencesOf(const Json& status) {
-  std::vector<std::string> lines = {linkSentence(status)};
+  std::vector<std::string> lines = {status.value("olderCopy", ""), linkSentence(status)};
   const auto number = [&](const char* name) {
     return status.contains(name) && status[name].is_number() ? status[name].get<std::int64_t>() : 0;
   };

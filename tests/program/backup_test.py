@@ -161,6 +161,28 @@ class BackupAndRestore(program.ProgramTest):
         self.assertDone(self.restored(self.backup(node, folder, "--keep", "1")["file"], node)[1])
         self.assertEqual(len(os.listdir(folder)), 2)
 
+    def test_an_older_copy_put_back_is_told_until_it_is_accepted(self):
+        node = self.node()
+        self.assertDone(node.add_user())
+        database = os.path.join(node.data, "node.db")
+        with open(database, "rb") as file:
+            older = file.read()
+        with node.serve() as server:
+            caller = server.caller()
+            self.assertEqual(caller.save_person("Ana").status, 200)
+            caller.close()
+            self.assertEqual(server.end(), 0)
+        self.assertDone(node.run("check"))
+        with open(database, "wb") as file:
+            file.write(older)
+        for command in ("status", "status"):
+            self.assertIn("An older copy of the store", self.assertDone(node.run(command)))
+        result = node.run("check")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("An older copy of the store", result.stdout)
+        self.assertDone(node.run("check", "--accept-older-copy"))
+        self.assertNotIn("older copy", self.assertDone(node.run("status")))
+
     def killed_at_random(self, *words):
         process = subprocess.Popen([program.program, *words], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
