@@ -103,18 +103,21 @@ std::optional<KeyRing::Content> KeyRing::load(const crypto::Secret& databaseKey)
     throw Failure("store.missing", std::string(name_) + " can't be opened. May this user read it?");
   }
   std::optional<Content> newest;
+  // The first save begins with slot 1, and nothing is sealed before slot 0 is written, too.
+  bool wasBegunOnly = false;
   std::string slot(kSlotSize, '\0');
   for (std::size_t number = 0; number < 2; ++number) {
     // The part of a short slot that is not there reads as zeros, and does not authenticate.
     const int got =
         ring.read(slot.data(), kSlotSize, static_cast<std::int64_t>(number * kSlotSize));
     if (got != SQLITE_OK && got != SQLITE_IOERR_SHORT_READ) continue;
+    if (number == 0) wasBegunOnly = slot == std::string(kSlotSize, '\0');
     std::optional<Content> found = open(databaseKey, slot);
     if (!found || (newest && sequenceOf(slot) < sequence_)) continue;
     sequence_ = sequenceOf(slot);
     newest = std::move(found);
   }
-  if (newest) return newest;
+  if (newest || wasBegunOnly) return newest;
   throw Failure("store.wrong-key",
                 "The key does not open " + std::string(name_) +
                     ", where the keys of the store beside it are. Nothing was changed; use the key "
@@ -134,7 +137,7 @@ std::optional<KeyRing::Content> KeyRing::open(const crypto::Secret& databaseKey,
   return content;
 }
 
-void KeyRing::save(const crypto::Secret& databaseKey, const Content& content) {
+void KeyRing::saveSlot(const crypto::Secret& databaseKey, const Content& content) {
   const std::uint64_t sequence = sequence_ + 1;
   const crypto::Secret plain = encoded(content);
   const std::size_t boxSize = crypto::kAeadNonceSize + plain.size() + crypto::kAeadTagSize;
@@ -156,9 +159,9 @@ void KeyRing::save(const crypto::Secret& databaseKey, const Content& content) {
   sequence_ = sequence;
 }
 
-void KeyRing::saveOnly(const crypto::Secret& databaseKey, const Content& content) {
-  save(databaseKey, content);
-  save(databaseKey, content);
+void KeyRing::save(const crypto::Secret& databaseKey, const Content& content) {
+  saveSlot(databaseKey, content);
+  saveSlot(databaseKey, content);
 }
 
 }  // namespace waystation::storage

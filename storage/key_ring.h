@@ -30,15 +30,16 @@ class KeyRing {
   KeyRing(sqlite3_vfs& plain, const char* name, crypto::Random& random)
       : plain_(plain), name_(name), random_(random) {}
 
-  // Nothing where there is no ring. Throws Failure("store.wrong-key") when neither slot opens.
+  // Nothing where there is no ring, or one whose making was not finished. Throws
+  // Failure("store.wrong-key") when neither slot opens.
   std::optional<Content> load(const crypto::Secret& databaseKey);
-  // On the disk when it returns. Throws Failure("store.full"), ("store.sqlite") with the ring as it
-  // was; a failed sync ends the process.
+  // Into both slots: no key that is not in `content` remains in the file. On the disk when it
+  // returns. Throws Failure("store.full"), ("store.sqlite") with the ring as it was in at least one
+  // slot; a failed sync ends the process.
   void save(const crypto::Secret& databaseKey, const Content& content);
-  // The same into both slots: no key that is not in `content` remains in the file.
-  void saveOnly(const crypto::Secret& databaseKey, const Content& content);
 
  private:
+  void saveSlot(const crypto::Secret& databaseKey, const Content& content);
   std::optional<Content> open(const crypto::Secret& databaseKey, const std::string& slot);
   PlainFile& file();
 

@@ -1,5 +1,7 @@
 #include "storage/store_file.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -119,7 +121,7 @@ void StoreFile::beginEpoch() {
 void StoreFile::forgetOldEpochs() {
   KeyRing::Content content{keys_.current(), keys_.keys()};
   std::erase_if(content.keys, [&](const auto& entry) { return entry.first != content.current; });
-  ring_.saveOnly(databaseKey_, content);
+  ring_.save(databaseKey_, content);
   keys_.replace(std::move(content.keys), content.current);
 }
 
@@ -198,6 +200,9 @@ void StoreFile::checkEmpty(OpenMode mode) {
     throw Failure("store.foreign-file", path_ + " is empty: there is no store in it.");
   }
   // SQLite would drop the log of an empty database, and committed work with it.
+  // The files beside it will be made with the same permissions. A file system that knows none
+  // refuses, and needs none.
+  (void)::chmod(path_.c_str(), S_IRUSR | S_IWUSR);
   if (openLog()) {
     throw Failure("store.foreign-file",
                   path_ +

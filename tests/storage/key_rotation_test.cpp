@@ -256,6 +256,12 @@ TEST(KeyRing, OneSlotIsEnoughWhereverTheOtherIsTorn) {
   const auto file = beside(directory / "store", "-keys");
   const std::string ring = bytesOf(file);
   ASSERT_EQ(ring.size(), 2 * 4096U);
+  for (const std::size_t slot : {0U, 4096U}) {
+    std::string zeroed = ring;
+    zeroed.replace(slot, 4096, std::string(4096, '\0'));
+    writeBytes(file, zeroed);
+    EXPECT_EQ(keyEpoch(*opened(directory / "store")), 2U);
+  }
   for (std::size_t at = 0; at < ring.size(); ++at) {
     if (at % 4096 >= 92) continue;  // zeros, to the end of the slot
     std::string torn = ring;
@@ -267,6 +273,21 @@ TEST(KeyRing, OneSlotIsEnoughWhereverTheOtherIsTorn) {
     writeBytes(file, torn);
     ASSERT_EQ(codeOf([&] { opened(directory / "store"); }), "store.wrong-key") << at;
   }
+}
+
+TEST(KeyRing, WhoseMakingWasCutOffCountsAsNone) {
+  const TemporaryDirectory directory;
+  storeWithRows(directory / "store", 20);
+  for (const char byte : {'\0', '?'}) {
+    writeBytes(beside(directory / "store", "-keys"),
+               std::string(4096, '\0') + std::string(4000, byte));
+    EXPECT_EQ(codeOf([&] { opened(directory / "store", 'x'); }), "store.wrong-key");
+    const auto database = opened(directory / "store");
+    EXPECT_EQ(numberFrom(*database, "SELECT count(*) FROM people"), 20);
+    EXPECT_EQ(keyEpoch(*database), 1U);
+  }
+  EXPECT_EQ(rotateKey(*opened(directory / "store"), kToTheEnd), RotationEnd::kFinished);
+  EXPECT_EQ(keyEpoch(*opened(directory / "store")), 2U);
 }
 
 // A restored database has the key that it was made with; the ring of the one before may lie there.

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "storage/encrypting_vfs.h"
+#include "storage/key_rotation.h"
 #include "storage/open_file.h"
 #include "storage/page_format.h"
 #include "storage/verify.h"
@@ -164,6 +165,19 @@ TEST(StoreRequirements, ThePagesOfAForkedChildHaveOtherNonces) {
   };
   EXPECT_NE(nonceOf("a").substr(0, 12), nonceOf("b").substr(0, 12));
   EXPECT_NE(nonceOf("a").substr(12), nonceOf("b").substr(12));
+}
+
+TEST(StoreRequirements, ItsFilesAreForTheirOwnerOnly) {
+  const TemporaryDirectory directory;
+  const auto database = storeWithRows(directory / "store", 1);
+  rotateKey(*database, [](const RotationProgress&) { return true; });
+  addRow(*database, 2, "in the log");
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
+    ++files;
+    EXPECT_EQ(entry.status().permissions(), std::filesystem::perms{0600}) << entry.path();
+  }
+  EXPECT_EQ(files, 3) << "database, log and key ring";
 }
 
 TEST(StoreRequirements, TheVfsPromisesOnlyThatNeighboursOfAWriteStay) {

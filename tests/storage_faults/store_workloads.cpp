@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "storage/key_rotation.h"
 #include "storage/store.h"
 #include "storage/store_schema.h"
 #include "storage/verify.h"
@@ -232,6 +233,39 @@ class Vacuum final : public StoreWorkload {
   }
 };
 
+// The page key changed while people save: stopped, gone on with, and once more.
+class Rotations final : public StoreWorkload {
+ public:
+  std::string name() const override { return "rotations"; }
+  void run(const std::filesystem::path& directory, Promises& promises) override {
+    const auto database = start(directory, promises);
+    promiseSave(*database, promises, 0, 1, 30);
+    const auto other = reopen(directory);
+    int version = 1;
+    for (const storage::RotationEnd end :
+         {storage::RotationEnd::kStopped, storage::RotationEnd::kFinished,
+          storage::RotationEnd::kFinished}) {
+      const auto goesOn = [&](const storage::RotationProgress&) {
+        promiseSave(*database, promises, 7, ++version);
+        return end == storage::RotationEnd::kFinished;
+      };
+      if (storage::rotateKey(*other, goesOn) != end) throw std::runtime_error("another end");
+      promiseSave(*database, promises, 3, ++version, 3);
+    }
+  }
+  void goOn(const std::filesystem::path& directory) override {
+    {
+      const auto database = reopen(directory);
+      const std::string content = fingerprintOf(*database);
+      if (storage::isRotationUnfinished(*database)) {
+        storage::rotateKey(*database, [](const storage::RotationProgress&) { return true; });
+      }
+      if (fingerprintOf(*database) != content) throw std::runtime_error("the rotation changed it");
+    }
+    StoreWorkload::goOn(directory);
+  }
+};
+
 }  // namespace
 
 std::vector<std::unique_ptr<Workload>> storeWorkloads() {
@@ -242,6 +276,7 @@ std::vector<std::unique_ptr<Workload>> storeWorkloads() {
   all.push_back(std::make_unique<Restarts>());
   all.push_back(std::make_unique<Migrations>());
   all.push_back(std::make_unique<Vacuum>());
+  all.push_back(std::make_unique<Rotations>());
   return all;
 }
 
