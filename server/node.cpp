@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "server/cases/record_service.h"
+#include "server/erasure_list.h"
 #include "server/recovery_slot.h"
 #include "storage/high_water_mark.h"
 
@@ -105,6 +106,7 @@ Node::Node(std::filesystem::path directory, const crypto::SlotSecret& secret,
       lock_(DirectoryLock::take(directory_)) {
   openKeys(secret);
   openReplica();
+  takeErasureList(directory_, *replica_, *connections_);
 }
 
 Node::~Node() {
@@ -147,6 +149,9 @@ void Node::openReplica() {
   sync::ReplicaSettings settings;
   settings.node = config_.name;
   settings.hasHub = !isHeadquarters();
+  settings.erased = [this](storage::Store& erased) {
+    writeErasureList(directory_, erased, *replica_);
+  };
   settings.publicKey = signingKey_->publicKey();
   settings.projection = cases::searchProjection(programmes_);
   settings.committed = [this](bool forHub, bool forLeaves) {
@@ -169,6 +174,20 @@ void Node::changeConfig(const NodeConfig& config) {
   writeConfig(directory_, config);
   const std::lock_guard<std::mutex> guard(configMutex_);
   config_ = config;
+}
+
+sync::ErasureCounts Node::erase(const std::string& person, const std::vector<sync::RecordId>& ids) {
+  const storage::Connections::Lease writer = connections_->writer();
+  sync::ErasureCounts counts;
+  {
+    sync::Work work(*replica_, *writer);
+    counts = sync::eraseForGood(work, *signingKey_, person, ids);
+    work.commit();
+  }
+  storage::Store store(*writer);
+  store.scrub();
+  writeErasureList(directory_, store, *replica_);
+  return counts;
 }
 
 BackupSource Node::backupSource() {

@@ -20,6 +20,7 @@
 #include "server/node_backup.h"
 #include "server/node_keys.h"
 #include "storage/store.h"
+#include "sync/erasure.h"
 #include "sync/hub.h"
 #include "sync/replica.h"
 
@@ -95,6 +96,9 @@ class Node {
   void setIdentity(const NodeIdentity& identity);
   // HQ only: the authority with its private key.
   crypto::KeyAndCertificate authority();
+
+  // HQ only: erases these records, and what belongs to them, everywhere and for good.
+  sync::ErasureCounts erase(const std::string& person, const std::vector<sync::RecordId>& ids);
 
   // Runs `write` in one transaction on the writer and commits; what it returns is returned.
   // Everything that changes records goes through here.

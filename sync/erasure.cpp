@@ -21,14 +21,6 @@ std::string toSign(std::string_view body) {
   return "waystation erasure v1\n" + std::string(body);
 }
 
-std::vector<RecordId> idsIn(std::string_view body) {
-  ByteReader reader(body);
-  std::vector<RecordId> ids(reader.count(kNameBytes));
-  for (RecordId& id : ids) id = RecordId::fromBytes(reader.raw(kNameBytes));
-  reader.expectEnd();
-  return ids;
-}
-
 // These and all records held here that belong to one of them.
 Ids withChildren(storage::Store& store, const std::vector<RecordId>& named) {
   Ids ids(named.begin(), named.end());
@@ -227,29 +219,6 @@ StateSum erasureSum(storage::Store& store) {
   StateSum sum{};
   for (const storage::ErasureRow& row : store.erasures()) addTo(sum, sumFromBytes(row.hash));
   return sum;
-}
-
-std::string exportErasures(storage::Store& store) {
-  std::string text;
-  for (const storage::ErasureRow& row : store.erasures()) {
-    text += crypto::toBase64Url(row.body) + "." + crypto::toBase64Url(row.signature) + "\n";
-  }
-  return text;
-}
-
-std::vector<ErasureCertificate> readErasures(std::string_view text) {
-  std::vector<ErasureCertificate> certificates;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    const std::size_t dot = line.find('.');
-    if (dot == std::string_view::npos) {
-      throw Failure("erasure.malformed", "The list of erasures can't be read to its end.");
-    }
-    certificates.push_back({idsIn(crypto::fromBase64Url(line.substr(0, dot))),
-                            crypto::fromBase64Url(line.substr(dot + 1))});
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-  }
-  return certificates;
 }
 
 bool sweepWaiting(Work& work, std::int64_t acknowledgedSeq) {

@@ -53,9 +53,11 @@ bool touchesErased(storage::Store& store, const Change& change);
 // Over the names of all certificates held: equal sums, equal sets.
 StateSum erasureSum(storage::Store& store);
 // All certificates as one text, to be kept beside the store and outside backups of it; empty where
-// there are none. Reading it back takes those that the store does not have.
-std::string exportErasures(storage::Store& store);
-std::vector<ErasureCertificate> readErasures(std::string_view text);
+// there are none. The first line is headquarters' key.
+std::string exportErasures(storage::Store& store, Replica& replica);
+// Takes of such a text what the store does not have, as takeCertificates(); a leaf that knows no
+// key of headquarters pins the text's.
+bool takeErasureText(Work& work, std::string_view text);
 
 // Certificates in one direction of an exchange.
 struct CertificatesFrame {

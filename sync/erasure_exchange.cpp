@@ -1,8 +1,10 @@
 // Certificates of erasure between a leaf and its hub.
 
+#include <algorithm>
 #include <iterator>
 
 #include "crypto/failure.h"
+#include "crypto/hash.h"
 #include "sync/byte_stream.h"
 #include "sync/erasure.h"
 
@@ -19,6 +21,14 @@ constexpr std::size_t kLeastCertificateBytes = 18 + crypto::kSignatureSize;
 
 std::string headquartersKey(storage::Store& store, Replica& replica) {
   return replica.hasHub() ? store.meta(kKeyName).value_or("") : replica.publicKey();
+}
+
+// The key that is known here; where none is, this one from now on.
+std::string pinnedKey(Work& work, const std::string& heard) {
+  std::string key = headquartersKey(work.store(), work.replica());
+  if (!key.empty() || heard.size() != crypto::kSigningKeySize) return key;
+  work.store().setMeta(kKeyName, heard);
+  return heard;
 }
 
 ErasureCertificate certificateOf(std::string_view body, std::string_view signature) {
@@ -76,6 +86,33 @@ CertificatesFrame decodeCertificates(std::string_view payload) {
   return frame;
 }
 
+std::string exportErasures(storage::Store& store, Replica& replica) {
+  const std::vector<storage::ErasureRow> rows = store.erasures();
+  if (rows.empty()) return {};
+  std::string text = crypto::toBase64Url(headquartersKey(store, replica)) + "\n";
+  for (const storage::ErasureRow& row : rows) {
+    text += crypto::toBase64Url(row.body) + "." + crypto::toBase64Url(row.signature) + "\n";
+  }
+  return text;
+}
+
+bool takeErasureText(Work& work, std::string_view text) {
+  const std::string key = crypto::fromBase64Url(text.substr(0, text.find('\n')));
+  std::vector<ErasureCertificate> certificates;
+  text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    const std::size_t dot = line.find('.');
+    if (dot == std::string_view::npos) {
+      throw Failure("erasure.malformed", "The list of erasures can't be read to its end.");
+    }
+    certificates.push_back(certificateOf(crypto::fromBase64Url(line.substr(0, dot)),
+                                         crypto::fromBase64Url(line.substr(dot + 1))));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  }
+  return takeCertificates(work, pinnedKey(work, key), certificates);
+}
+
 bool HubErasures::take(Replica& replica, storage::Connections& connections,
                        const storage::LeafRow& leaf, const Frame& frame) {
   ByteReader reader(frame.payload);
@@ -104,7 +141,11 @@ bool HubErasures::take(Replica& replica, storage::Connections& connections,
     }
     work.commit();
   }
-  if (isNew) storage::Store(*writer).scrub();
+  if (isNew) {
+    storage::Store store(*writer);
+    store.scrub();
+    replica.tellErased(store);
+  }
   return true;
 }
 
@@ -162,16 +203,15 @@ bool takeFromHub(Replica& replica, storage::Connections& connections, std::strin
   bool isNew = false;
   {
     Work work(replica, *writer);
-    std::string key = work.store().meta(kKeyName).value_or("");
-    if (key.empty() && said.headquartersKey.size() == crypto::kSigningKeySize) {
-      key = said.headquartersKey;
-      work.store().setMeta(kKeyName, key);
-    }
-    isNew = takeCertificates(work, key, said.certificates);
+    isNew = takeCertificates(work, pinnedKey(work, said.headquartersKey), said.certificates);
     if (said.wantsAll) work.store().setMeta(kAskedName, "1");
     work.commit();
   }
-  if (isNew) storage::Store(*writer).scrub();
+  if (isNew) {
+    storage::Store store(*writer);
+    store.scrub();
+    replica.tellErased(store);
+  }
   return isNew || said.wantsAll;
 }
 

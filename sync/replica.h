@@ -27,6 +27,8 @@ struct ReplicaSettings {
   Projection projection;
   // After a commit that had something to tell: news for this node's hub, or for its leaves.
   std::function<void(bool forHub, bool forLeaves)> committed;
+  // After certificates of erasure have come: to keep them beside the store (sync/erasure.h).
+  std::function<void(storage::Store&)> erased = {};
   std::string publicKey = {};  // Ed25519, 32 bytes; headquarters' own signs erasures
   bool sealsChanges = false;   // its hub is not the root: what is saved here goes up sealed
 };
@@ -57,6 +59,9 @@ class Replica {
   bool hasHub() const { return settings_.hasHub; }
   const std::string& publicKey() const { return settings_.publicKey; }
   const Clock& clock() const { return clock_; }
+  void tellErased(storage::Store& store) {
+    if (settings_.erased) settings_.erased(store);
+  }
   // The root up to which records were last held against digests (sync/healing.h); to be touched
   // only under the writer.
   std::string& checkedUpTo() { return checkedUpTo_; }

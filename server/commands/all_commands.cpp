@@ -19,6 +19,7 @@ const std::vector<Command>& allCommands() {
         keyRecoverCommand(),  keyExportCommand(),
         recoveryKeyCommand(), backupCommand(),
         restoreCommand(),     restoreDiscardOldCommand(),
+        eraseCommand(),       erasuresCommand(),
     };
     for (Command& command : all) {
       std::vector<Option>& options = command.form.options;

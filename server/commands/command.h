@@ -60,6 +60,8 @@ Command restoreCommand();
 Command restoreDiscardOldCommand();
 Command checkCommand();
 Command reindexCommand();
+Command eraseCommand();
+Command erasuresCommand();
 Command keyAddCommand();
 Command keyListCommand();
 Command keyRemoveCommand();

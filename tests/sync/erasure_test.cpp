@@ -287,13 +287,13 @@ TEST(Erasure, FromAListKeptBesideTheStoreIsCarriedOutAgain) {
   {
     const storage::Connections::Lease reader = nodes.hq.connections().reader();
     storage::Store store(*reader);
-    list = exportErasures(store);
+    list = exportErasures(store, nodes.hq.replica());
   }
   nodes.hq.startOnCopy(backup);
   {
     const storage::Connections::Lease writer = nodes.hq.connections().writer();
     Work work(nodes.hq.replica(), *writer);
-    EXPECT_TRUE(takeCertificates(work, nodes.hq.key().publicKey(), readErasures(list)));
+    EXPECT_TRUE(takeErasureText(work, list));
     work.commit();
   }
   EXPECT_FALSE(nodes.hq.record(nodes.person));
