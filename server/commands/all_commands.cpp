@@ -20,6 +20,7 @@ const std::vector<Command>& allCommands() {
         recoveryKeyCommand(), backupCommand(),
         restoreCommand(),     restoreDiscardOldCommand(),
         eraseCommand(),       erasuresCommand(),
+        keyRotateCommand(),
     };
     for (Command& command : all) {
       std::vector<Option>& options = command.form.options;

@@ -65,6 +65,7 @@ Command erasuresCommand();
 Command keyAddCommand();
 Command keyListCommand();
 Command keyRemoveCommand();
+Command keyRotateCommand();
 Command keyTestCommand();
 Command keyRecoverCommand();
 Command keyExportCommand();

@@ -16,6 +16,7 @@ class Usage(program.ProgramTest):
         for words in ("init", "hq issue-token", "enrol", "user add", "serve", "status", "sync now",
                       "sync pause", "sync resume", "import", "check", "reindex", "key list",
                       "key add", "key remove", "key test", "key recover", "key export",
+                      "key rotate",
                       "hq recovery-key"):
             self.assertIn(words, overview)
             self.assertIn("--data DIR", self.assertDone(program.run(*words.split(), "--help")))

@@ -132,6 +132,36 @@ class Slots(KeyTest):
         self.assertEqual(read.stdout.strip().splitlines()[-1:], ["1"], read.stdout + read.stderr)
 
 
+class Rotation(KeyTest):
+    def rotate(self, node, **options):
+        return json.loads(self.assertDone(self.key(node, "rotate", "--json", **options)))
+
+    def test_all_pages_get_a_new_key_while_people_save(self):
+        node = self.node()
+        self.assertDone(node.add_user())
+        with node.serve() as server:
+            caller = server.caller()
+            for number in range(2, 5):
+                self.assertEqual(caller.save_person(f"Ana {number}").status, 200)
+                rotated = self.rotate(node, passphrase=False)
+                self.assertEqual(rotated["pageKey"], number)
+                self.assertGreater(rotated["pages"], 0)
+            self.assertEqual(caller.save_person("after").status, 200)
+            caller.close()
+        status = json.loads(self.assertDone(node.run("check", "--json")))
+        self.assertEqual(status["findings"], 0)
+        self.assertEqual(status["records"], 4)
+
+    def test_it_works_without_a_server_and_leaves_the_slots_alone(self):
+        node = self.node()
+        keys = os.path.join(node.data, "keys.slots")
+        before = digest(keys)
+        self.assertEqual(self.rotate(node)["pageKey"], 2)
+        self.assertEqual(digest(keys), before)
+        self.assertDone(node.run("check"))
+        self.assertFailed(self.key(node, "rotate", passphrase=False), "secret.missing")
+
+
 class Credential(KeyTest):
     def test_the_services_credential_is_tried_by_itself(self):
         node = self.node()
