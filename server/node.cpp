@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "server/cases/handover.h"
 #include "server/cases/record_service.h"
 #include "server/erasure_list.h"
 #include "server/recovery_slot.h"

@@ -27,6 +27,7 @@ struct RecordRow {
   std::int64_t changedSeq = 0;  // journal entry that touched it last
   std::int64_t upwardSeq = 0;   // last such entry that has to go up; 0: none
   std::string state;
+  bool hidden = false;  // deleted by somebody who had read all of it
 };
 
 struct RootRow {
@@ -118,12 +119,43 @@ struct FeedRow {
   std::int64_t seq = 0;
 };
 
+// Up to kWaiting it is open; the others were settled by a person, or came in when what they
+// awaited came.
+enum class QuarantineState : int { kRefused = 0, kWaiting = 1, kReleased = 2, kDiscarded = 3 };
+
+// A change of a leaf that was not let in, whole.
 struct QuarantineRow {
   std::int64_t id = 0;
   std::string leaf;
   std::string reason;
   std::int64_t atMs = 0;
   std::string body;
+  QuarantineState state = QuarantineState::kRefused;
+  std::uint64_t linkReplica = 0;  // its place in the chain of the leaf
+  std::uint64_t linkNumber = 0;
+  std::uint64_t replica = 0;  // its dot
+  std::uint64_t counter = 0;
+  std::uint64_t awaitedReplica = 0;  // what it waits for: a change, or the birth of a record
+  std::uint64_t awaitedCounter = 0;
+  std::string awaitedRecord;
+  std::string settledBy;  // the person; empty: nobody had to
+  std::int64_t settledMs = 0;
+  std::string why;
+
+  bool isOpen() const {
+    return state == QuarantineState::kRefused || state == QuarantineState::kWaiting;
+  }
+};
+
+// What a leaf knows of a change of its own that its hub keeps aside.
+struct AsideRow {
+  std::uint64_t replica = 0;
+  std::uint64_t counter = 0;
+  std::string reason;
+  QuarantineState state = QuarantineState::kRefused;
+  std::int64_t atMs = 0;
+
+  bool operator==(const AsideRow&) const = default;
 };
 
 // A difference that was found, and what became of it. Never removed: it is an alarm.
@@ -162,6 +194,7 @@ struct RecordQuery {
   std::string root;   // 16 bytes, or empty: any
   std::string words;  // full-text query in FTS5's own syntax, or empty
   bool conflictsOnly = false;
+  bool deletedOnly = false;            // else only what is not deleted; see Store::isShown
   std::int64_t beforeSeq = INT64_MAX;  // the cursor: changed before (seq, row)
   std::int64_t beforeRow = INT64_MAX;
   int limit = 50;
@@ -184,8 +217,11 @@ class Store {
   // Records and roots.
   std::optional<RecordRow> record(std::string_view id);
   std::int64_t putRecord(const RecordRow& row);  // inserts where row.row is 0; answers the row
+  void removeRecord(std::int64_t row);           // the journal keeps what was written
   std::vector<RecordRow> recordsOfRoot(std::string_view root, std::string_view afterId, int limit);
   std::vector<RecordRow> find(const RecordQuery& query);
+  // Whether people see the record: a hidden root is shown for as long as a record of it is.
+  bool isShown(const RecordRow& row);
   std::int64_t countRecords(std::string_view kind);
   std::int64_t countConflicts();
   void eachRecord(const std::function<void(const RecordRow&)>& visit);
@@ -203,6 +239,7 @@ class Store {
   std::optional<std::int64_t> journalSeq(std::uint64_t replica, std::uint64_t counter);
   // Several where parts of a change came apart.
   std::vector<JournalRow> journalOfDot(std::uint64_t replica, std::uint64_t counter);
+  void removeJournal(std::int64_t seq);  // an entry with its links to records
   void linkRecord(std::int64_t recordRow, std::int64_t seq);
   bool isLinked(std::int64_t recordRow, std::uint64_t replica, std::uint64_t counter);
   void unlinkRecord(std::int64_t recordRow, std::int64_t seq);
@@ -272,8 +309,12 @@ class Store {
   void setReleased(std::int64_t leaf, std::string_view root);
   bool isReleasing(std::int64_t leaf, std::string_view root);
   std::vector<std::string> releasingOrReleased(std::int64_t leaf);
+  // Roots that a leaf gets back before it let go of them, until it has had that ENTER.
+  void addReturning(std::int64_t leaf, std::string_view root, std::int64_t feedEntry);
+  bool isReturning(std::int64_t leaf, std::string_view root);
   // Which roots a root's records refer to.
   void addName(std::string_view root, std::string_view named);
+  void removeName(std::string_view root, std::string_view named);
   std::vector<std::string> namedBy(std::string_view root);
   // Whether a root other than `except` in the leaf's scope names `named`.
   bool isNamedInScope(std::int64_t leaf, std::string_view named, std::string_view except);
@@ -291,14 +332,23 @@ class Store {
   std::vector<std::string> receipts();
   void removeReceipt(std::string_view root);
 
-  // What could not be let in.
+  // What could not be let in; settled rows stay. Lists are newest first.
   void addQuarantine(const QuarantineRow& row);
-  std::int64_t countQuarantine();
+  void putQuarantine(const QuarantineRow& row);
+  std::optional<QuarantineRow> quarantined(std::int64_t id);
+  std::int64_t countQuarantine();  // open ones, a leaf's own included
   bool hasQuarantine(std::string_view leaf);
-  bool isQuarantined(std::string_view leaf, std::string_view body);
+  bool isQuarantined(std::string_view body);
   // It came in another way.
   void dropQuarantined(std::string_view body);
   std::vector<QuarantineRow> quarantine(int limit);
+  std::vector<QuarantineRow> quarantineOf(std::string_view leaf, int limit);
+  // Those waiting for a change or a record that is here now, oldest first.
+  std::vector<QuarantineRow> whoseWaitIsOver();
+  // The same as a leaf was told.
+  void putAside(const AsideRow& row);
+  std::vector<AsideRow> aside();
+  void clearAside();
 
   // Agreement. Each record of the roots that a leaf holds, and of all held here but those about to
   // leave.

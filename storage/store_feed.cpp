@@ -272,6 +272,31 @@ void Store::addName(std::string_view root, std::string_view named) {
       .run();
 }
 
+void Store::removeName(std::string_view root, std::string_view named) {
+  db_.statement("DELETE FROM names WHERE root = ? AND named = ?")
+      .bindBlob(1, root)
+      .bindBlob(2, named)
+      .run();
+}
+
+void Store::addReturning(std::int64_t leaf, std::string_view root, std::int64_t feedEntry) {
+  db_.statement("INSERT OR REPLACE INTO returning_roots VALUES(?, ?, ?)")
+      .bind(1, leaf)
+      .bindBlob(2, root)
+      .bind(3, feedEntry)
+      .run();
+}
+
+bool Store::isReturning(std::int64_t leaf, std::string_view root) {
+  return db_
+      .statement(
+          "SELECT 1 FROM returning_roots r JOIN feed f ON f.entry = r.entry "
+          "WHERE r.leaf = ? AND r.root = ?")
+      .bind(1, leaf)
+      .bindBlob(2, root)
+      .step();
+}
+
 std::vector<std::string> Store::namedBy(std::string_view root) {
   Statement statement = db_.statement("SELECT named FROM names WHERE root = ?");
   statement.bindBlob(1, root);

@@ -1,4 +1,4 @@
-// The journal, the chain of what goes up, eviction of roots, quarantine.
+// The journal, the chain of what goes up, eviction of roots.
 
 #include "storage/store.h"
 
@@ -67,6 +67,11 @@ std::vector<JournalRow> Store::journalOfDot(std::uint64_t replica, std::uint64_t
   std::vector<JournalRow> rows;
   while (statement.step()) rows.push_back(readJournal(statement));
   return rows;
+}
+
+void Store::removeJournal(std::int64_t seq) {
+  db_.statement("DELETE FROM journal_records WHERE seq = ?").bind(1, seq).run();
+  db_.statement("DELETE FROM journal WHERE seq = ?").bind(1, seq).run();
 }
 
 void Store::linkRecord(std::int64_t recordRow, std::int64_t seq) {
@@ -220,44 +225,6 @@ std::vector<std::string> Store::receipts() {
 
 void Store::removeReceipt(std::string_view root) {
   db_.statement("DELETE FROM receipts WHERE root = ?").bindBlob(1, root).run();
-}
-
-void Store::addQuarantine(const QuarantineRow& row) {
-  db_.statement("INSERT INTO quarantine(leaf, reason, at_ms, body) VALUES(?, ?, ?, ?)")
-      .bindText(1, row.leaf)
-      .bindText(2, row.reason)
-      .bind(3, row.atMs)
-      .bindBlob(4, row.body)
-      .run();
-}
-
-std::int64_t Store::countQuarantine() {
-  Statement statement = db_.statement("SELECT count(*) FROM quarantine");
-  statement.step();
-  return statement.integer(0);
-}
-
-bool Store::hasQuarantine(std::string_view leaf) {
-  return db_.statement("SELECT 1 FROM quarantine WHERE leaf = ? LIMIT 1").bindText(1, leaf).step();
-}
-
-bool Store::isQuarantined(std::string_view leaf, std::string_view body) {
-  return db_.statement("SELECT 1 FROM quarantine WHERE leaf = ? AND body = ? LIMIT 1")
-      .bindText(1, leaf)
-      .bindBlob(2, body)
-      .step();
-}
-
-std::vector<QuarantineRow> Store::quarantine(int limit) {
-  Statement statement = db_.statement(
-      "SELECT id, leaf, reason, at_ms, body FROM quarantine ORDER BY id DESC LIMIT ?");
-  statement.bind(1, limit);
-  std::vector<QuarantineRow> rows;
-  while (statement.step()) {
-    rows.push_back({statement.integer(0), statement.text(1), statement.text(2),
-                    statement.integer(3), statement.text(4)});
-  }
-  return rows;
 }
 
 }  // namespace waystation::storage

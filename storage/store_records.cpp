@@ -7,7 +7,13 @@ namespace waystation::storage {
 namespace {
 
 constexpr std::string_view kRecordColumns =
-    "r.row, r.id, r.kind, r.root, r.conflicts, r.changed_seq, r.upward_seq, r.state";
+    "r.row, r.id, r.kind, r.root, r.conflicts, r.changed_seq, r.upward_seq, r.state, "
+    "r.hidden";
+
+// A hidden root is shown for as long as a record of it is.
+constexpr std::string_view kShownInPart =
+    "(r.hidden = 1 AND r.root = r.id AND "
+    "EXISTS(SELECT 1 FROM records c WHERE c.root = r.id AND c.hidden = 0))";
 
 RecordRow readRecord(const Statement& statement) {
   return {statement.integer(0),
@@ -17,7 +23,8 @@ RecordRow readRecord(const Statement& statement) {
           static_cast<int>(statement.integer(4)),
           statement.integer(5),
           statement.integer(6),
-          statement.text(7)};
+          statement.text(7),
+          statement.integer(8) != 0};
 }
 
 std::vector<RecordRow> readRecords(Statement& statement) {
@@ -68,8 +75,8 @@ std::optional<RecordRow> Store::record(std::string_view id) {
 std::int64_t Store::putRecord(const RecordRow& row) {
   if (row.row == 0) {
     db_.statement(
-           "INSERT INTO records(kind, root, conflicts, changed_seq, upward_seq, state, id) "
-           "VALUES(?, ?, ?, ?, ?, ?, ?)")
+           "INSERT INTO records(kind, root, conflicts, changed_seq, upward_seq, state, id, hidden) "
+           "VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
         .bindText(1, row.kind)
         .bindBlob(2, row.root)
         .bind(3, row.conflicts)
@@ -77,21 +84,28 @@ std::int64_t Store::putRecord(const RecordRow& row) {
         .bind(5, row.upwardSeq)
         .bindBlob(6, row.state)
         .bindBlob(7, row.id)
+        .bind(8, row.hidden ? 1 : 0)
         .run();
     return db_.lastInsertRowId();
   }
   db_.statement(
          "UPDATE records SET kind = ?, root = ?, conflicts = ?, changed_seq = ?, upward_seq = ?, "
-         "state = ? WHERE row = ?")
+         "state = ?, hidden = ? WHERE row = ?")
       .bindText(1, row.kind)
       .bindBlob(2, row.root)
       .bind(3, row.conflicts)
       .bind(4, row.changedSeq)
       .bind(5, row.upwardSeq)
       .bindBlob(6, row.state)
-      .bind(7, row.row)
+      .bind(7, row.hidden ? 1 : 0)
+      .bind(8, row.row)
       .run();
   return row.row;
+}
+
+void Store::removeRecord(std::int64_t row) {
+  db_.statement("DELETE FROM journal_records WHERE record = ?").bind(1, row).run();
+  db_.statement("DELETE FROM records WHERE row = ?").bind(1, row).run();
 }
 
 std::vector<RecordRow> Store::recordsOfRoot(std::string_view root, std::string_view afterId,
@@ -107,7 +121,10 @@ std::vector<RecordRow> Store::find(const RecordQuery& query) {
   tail += "WHERE (r.changed_seq < ?1 OR (r.changed_seq = ?1 AND r.row < ?2)) ";
   if (!query.kind.empty()) tail += "AND r.kind = ?3 ";
   if (!query.root.empty()) tail += "AND r.root = ?4 ";
-  if (query.conflictsOnly) tail += "AND r.conflicts > 0 ";
+  const std::string inPart(kShownInPart);
+  tail += query.deletedOnly ? "AND r.hidden = 1 AND NOT " + inPart + " "
+                            : "AND (r.hidden = 0 OR " + inPart + ") ";
+  if (query.conflictsOnly) tail += "AND (r.conflicts > 0 OR r.hidden = 1) ";
   if (!query.words.empty()) tail += "AND search MATCH ?5 ";
   tail += "ORDER BY r.changed_seq DESC, r.row DESC LIMIT ?6";
   Statement statement = db_.statement(select(tail));
@@ -116,6 +133,14 @@ std::vector<RecordRow> Store::find(const RecordQuery& query) {
   if (!query.root.empty()) statement.bindBlob(4, query.root);
   if (!query.words.empty()) statement.bindText(5, query.words);
   return readRecords(statement);
+}
+
+bool Store::isShown(const RecordRow& row) {
+  if (!row.hidden) return true;
+  if (row.root != row.id) return false;
+  return db_.statement("SELECT 1 FROM records WHERE root = ? AND hidden = 0 LIMIT 1")
+      .bindBlob(1, row.id)
+      .step();
 }
 
 std::int64_t Store::countRecords(std::string_view kind) {
@@ -127,7 +152,10 @@ std::int64_t Store::countRecords(std::string_view kind) {
 }
 
 std::int64_t Store::countConflicts() {
-  Statement statement = db_.statement("SELECT count(*) FROM records WHERE conflicts > 0");
+  Statement statement = db_.statement(
+      "SELECT (SELECT count(*) FROM records WHERE conflicts > 0) + "
+      "(SELECT count(*) FROM records r WHERE " +
+      std::string(kShownInPart) + ")");
   statement.step();
   return statement.integer(0);
 }

@@ -119,6 +119,38 @@ CREATE TRIGGER journal_cut AFTER UPDATE OF body ON journal BEGIN
   DELETE FROM sealed WHERE seq = old.seq;
 END;
 CREATE INDEX feed_enters_waiting ON feed(leaf, root) WHERE number IS NULL AND type = 1;
+)sql",
+                                                      // Deleted records stay, unseen.
+                                                      R"sql(
+ALTER TABLE records ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX records_hidden ON records(changed_seq) WHERE hidden = 1;
+)sql",
+                                                      // What was kept aside can wait, and be
+                                                      // settled by a person; the leaf is told.
+                                                      R"sql(
+ALTER TABLE quarantine ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN link_replica INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN link_number INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN replica INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN counter INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN awaited_replica INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN awaited_counter INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN awaited_record BLOB NOT NULL DEFAULT x'';
+ALTER TABLE quarantine ADD COLUMN settled_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE quarantine ADD COLUMN settled_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN why TEXT NOT NULL DEFAULT '';
+CREATE INDEX quarantine_by_leaf ON quarantine(leaf, id);
+CREATE INDEX quarantine_waiting ON quarantine(id) WHERE state = 1;
+CREATE TABLE aside(
+  replica INTEGER NOT NULL, counter INTEGER NOT NULL, reason TEXT NOT NULL,
+  state INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY(replica, counter)) WITHOUT ROWID;
+)sql",
+                                                      // Roots that come back to a leaf before it
+                                                      // heard that they had gone.
+                                                      R"sql(
+CREATE TABLE returning_roots(
+  leaf INTEGER NOT NULL, root BLOB NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY(leaf, root))
+  WITHOUT ROWID;
 )sql"};
   return migrations;
 }

@@ -97,7 +97,7 @@ std::int64_t Store::forgetCarried(std::int64_t upToSeq) {
 
 void Store::dropQuarantined(std::string_view body) {
   if (!db_.statement("SELECT 1 FROM quarantine LIMIT 1").step()) return;
-  db_.statement("DELETE FROM quarantine WHERE body = ?").bindBlob(1, body).run();
+  db_.statement("DELETE FROM quarantine WHERE body = ? AND state < 2").bindBlob(1, body).run();
 }
 
 bool Store::isHeldBelow(std::string_view root) {

@@ -1,42 +1,114 @@
 #include "sync/admission.h"
 
+#include <algorithm>
+#include <array>
 #include <set>
 
+#include "sync/closure.h"
+#include "sync/deletion.h"
 #include "sync/held.h"
 #include "sync/scopes.h"
 
 namespace waystation::sync {
 namespace {
 
-bool seesItself(const Change& change, const Write& write) {
-  for (const Context::Entry& entry : write.seen.entries()) {
-    if (entry.replica == change.dot.replica && entry.upTo >= change.dot.counter) return true;
-  }
-  return false;
+enum class Moment { kBirth, kLater, kAny };
+
+// Who may write: whoever works on the root, its custodian alone, headquarters.
+enum class Writer { kHolder, kCustodian, kHeadquarters };
+
+// The first row that fits the kind, the field and the moment decides.
+struct FieldRule {
+  std::string_view kind;   // empty: any
+  std::string_view field;  // ending in '*': every field that begins so
+  Moment moment;
+  Writer writer;
+};
+
+constexpr std::array kFieldRules = {
+    FieldRule{"", kKindField, Moment::kBirth, Writer::kHolder},
+    FieldRule{"", kRootField, Moment::kBirth, Writer::kHolder},
+    FieldRule{"", kDeletedField, Moment::kLater, Writer::kHolder},
+    FieldRule{"", "_bound/*", Moment::kAny, Writer::kHolder},
+    FieldRule{"", "_*", Moment::kAny, Writer::kHeadquarters},
+    FieldRule{"handover", "answer", Moment::kLater, Writer::kCustodian},
+    FieldRule{"handover", "*", Moment::kBirth, Writer::kCustodian},
+    FieldRule{"handover", "*", Moment::kLater, Writer::kHeadquarters},
+    FieldRule{"", "*", Moment::kAny, Writer::kHolder},
+};
+
+bool fits(std::string_view pattern, std::string_view field) {
+  if (!pattern.ends_with('*')) return pattern == field;
+  return field.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+Writer writerOf(std::string_view kind, std::string_view field, bool atBirth) {
+  const Moment now = atBirth ? Moment::kBirth : Moment::kLater;
+  const auto* const rule =
+      std::find_if(kFieldRules.begin(), kFieldRules.end(), [&](const FieldRule& row) {
+        return (row.kind.empty() || row.kind == kind) && fits(row.field, field) &&
+               (row.moment == Moment::kAny || row.moment == now);
+      });
+  return rule->writer;  // the last row fits everything
+}
+
+// What the leaf is to a root.
+enum class Standing { kNone, kWorks, kCustodian };
+
+Standing standingOn(storage::Store& store, const storage::LeafRow& leaf, const std::string& root) {
+  // What it wrote before it heard that the case had gone is taken.
+  if (store.isReleasing(leaf.leaf, root)) return Standing::kCustodian;
+  const std::optional<storage::RootRow> row = store.root(root);
+  if (!row || !store.inScope(leaf.leaf, root)) return Standing::kNone;
+  return row->custody == leaf.name ? Standing::kCustodian : Standing::kWorks;
+}
+
+bool seesItself(const Change& change, const Context& seen) {
+  return std::any_of(seen.entries().begin(), seen.entries().end(), [&](const auto& entry) {
+    return entry.replica == change.dot.replica && entry.upTo >= change.dot.counter;
+  });
 }
 
 // Whoever claims to have read what nobody has written yet would make it vanish when it comes. Of
 // replicas that this hub does not know, nothing is to come: they wrote before it was restored.
-bool seesTheFuture(Work& work, const Change& change, const Write& write) {
-  for (const Context::Entry& entry : write.seen.entries()) {
+Judgement judgeSeen(Work& work, const Change& change, const Context& seen) {
+  for (const Context::Entry& entry : seen.entries()) {
     if (entry.replica == change.dot.replica) continue;
     const Dot own = work.lastDot();
-    const std::optional<std::uint64_t> known =
-        entry.replica == own.replica ? own.counter : work.store().chainNumber(entry.replica);
-    if (known && entry.upTo > *known) return true;
+    if (entry.replica == own.replica) {
+      if (entry.upTo > own.counter) return {"seen-was-never-written", std::nullopt};
+      continue;
+    }
+    const std::optional<std::uint64_t> known = work.store().chainNumber(entry.replica);
+    if (known && entry.upTo > *known) {
+      return {"seen-is-beyond-what-is-held", Awaited{{entry.replica, entry.upTo}, {}}};
+    }
   }
-  return false;
+  return {};
 }
 
-std::optional<std::string> refusalOfField(Work& work, const Change& change, const Edit& edit,
-                                          const Write& write) {
-  if (seesItself(change, write)) return "seen-reaches-itself";
-  if (seesTheFuture(work, change, write)) return "seen-is-beyond-what-is-held";
-  if (!write.field.starts_with('_')) return std::nullopt;
-  const bool atBirth = write.field == kKindField || write.field == kRootField;
-  if (!atBirth) return "field-is-headquarters";
-  if (!isBirth(edit) || edit.record.replica != change.dot.replica) return "birth-is-not-its-own";
-  return std::nullopt;
+Judgement judgeContext(Work& work, const Change& change, const RecordId& record,
+                       std::string_view field, const Context& seen) {
+  if (seesItself(change, seen)) return {"seen-reaches-itself", std::nullopt};
+  const Judgement judgement = judgeSeen(work, change, seen);
+  if (!judgement.letsIn()) return judgement;
+  if (!isClosed(work.store(), change.dot, record, field, seen)) {
+    return {"seen-is-not-closed", std::nullopt};
+  }
+  return {};
+}
+
+// What a deletion says was read is held to the same rules as what a write has seen.
+Judgement judgeDeletion(Work& work, const Change& change, const RecordId& record,
+                        const std::string& value) {
+  if (value == kNotDeleted) return {};
+  const std::optional<ReadContexts> read = deletionOf(value);
+  if (!read) return {"deletion-is-malformed", std::nullopt};
+  for (const auto& [field, context] : *read) {
+    const Judgement judgement = judgeContext(work, change, record, field, context);
+    if (!judgement.letsIn()) return judgement;
+  }
+  return {};
 }
 
 // The root that a newborn record says it belongs to.
@@ -54,40 +126,100 @@ bool isBirthOf(const storage::RecordRow& row, const Dot& dot) {
   return kind != nullptr && kind->front().dot == dot;
 }
 
-bool mayWrite(storage::Store& store, const storage::LeafRow& leaf, const std::string& root) {
-  return store.inScope(leaf.leaf, root) || store.isReleasing(leaf.leaf, root);
+std::string kindOf(const Edit& birth) {
+  const auto kind = std::find_if(birth.writes.begin(), birth.writes.end(),
+                                 [](const Write& write) { return write.field == kKindField; });
+  return std::string(plainText(kind->value));
 }
+
+// Where an edit goes: the record's kind, and what its writer is to its root.
+struct Place {
+  std::string kind;
+  Standing standing = Standing::kNone;
+  bool atBirth = false;
+};
+
+Judgement judgeEdit(Work& work, const Change& change, const Edit& edit, const Place& place) {
+  for (const Write& write : edit.writes) {
+    const Writer writer = writerOf(place.kind, write.field, place.atBirth);
+    if (writer == Writer::kHeadquarters) return {"field-is-headquarters", std::nullopt};
+    if (writer == Writer::kCustodian && place.standing != Standing::kCustodian) {
+      return {"field-is-the-custodians", std::nullopt};
+    }
+    Judgement judgement = judgeContext(work, change, edit.record, write.field, write.seen);
+    if (judgement.letsIn() && write.field == kDeletedField) {
+      judgement = judgeDeletion(work, change, edit.record, write.value);
+    }
+    if (!judgement.letsIn()) return judgement;
+  }
+  return {};
+}
+
+class ContentJudge {
+ public:
+  ContentJudge(Work& work, const storage::LeafRow& leaf, const Change& change)
+      : work_(work), store_(work.store()), leaf_(leaf), change_(change) {
+    for (const Edit& edit : change.edits) {
+      if (isBirth(edit) && rootOf(edit) == edit.record) bornRoots_.insert(edit.record);
+    }
+  }
+
+  Judgement judge() {
+    for (const Edit& edit : change_.edits) {
+      Place place;
+      Judgement judgement = find(edit, place);
+      if (judgement.letsIn()) judgement = judgeEdit(work_, change_, edit, place);
+      if (!judgement.letsIn()) return judgement;
+    }
+    return {};
+  }
+
+ private:
+  Judgement find(const Edit& edit, Place& place) {
+    const std::optional<storage::RecordRow> row = store_.record(edit.record.bytes());
+    place.atBirth = isBirth(edit);
+    if (row) {
+      if (place.atBirth && !isBirthOf(*row, change_.dot)) return {"born-twice", std::nullopt};
+      place.kind = row->kind;
+      return standOn(row->root, place);
+    }
+    if (!place.atBirth) return {"birth-is-missing", Awaited{{}, edit.record}};
+    if (edit.record.replica != change_.dot.replica) return {"birth-is-not-its-own", std::nullopt};
+    place.kind = kindOf(edit);
+    const RecordId root = rootOf(edit);
+    if (bornRoots_.contains(root)) {
+      place.standing = Standing::kCustodian;
+      return {};
+    }
+    if (!store_.root(root.bytes())) return {"birth-is-missing", Awaited{{}, root}};
+    return standOn(root.bytes(), place);
+  }
+
+  Judgement standOn(const std::string& root, Place& place) {
+    place.standing = standingOn(store_, leaf_, root);
+    if (place.standing == Standing::kNone) return {"record-is-not-the-offices", std::nullopt};
+    return {};
+  }
+
+  Work& work_;
+  storage::Store& store_;
+  const storage::LeafRow& leaf_;
+  const Change& change_;
+  std::set<RecordId> bornRoots_;
+};
 
 }  // namespace
 
-std::optional<std::string> refusalOf(Work& work, const storage::LeafRow& leaf, const Dot& link,
-                                     const Change& change) {
-  storage::Store& store = work.store();
-  if (change.dot.replica != link.replica) return "replica-is-foreign";
-  if (change.dot.counter > link.counter) return "counter-is-beyond-the-chain";
-  if (heldOf(store, change) == Held::kOther) return "dot-is-used";
-  if (!standsFor(leaf, officeOf(change.author))) return "author-is-foreign";
-  std::set<std::string> bornRoots;
-  for (const Edit& edit : change.edits) {
-    if (isBirth(edit) && rootOf(edit) == edit.record) bornRoots.insert(edit.record.bytes());
-  }
-  for (const Edit& edit : change.edits) {
-    for (const Write& write : edit.writes) {
-      if (std::optional<std::string> reason = refusalOfField(work, change, edit, write)) {
-        return reason;
-      }
-    }
-    const std::optional<storage::RecordRow> row = store.record(edit.record.bytes());
-    if (row && isBirth(edit) && !isBirthOf(*row, change.dot)) return "born-twice";
-    if (row && !mayWrite(store, leaf, row->root)) return "record-is-not-the-offices";
-    if (row) continue;
-    if (!isBirth(edit)) return "birth-is-missing";
-    const std::string root = rootOf(edit).bytes();
-    if (!bornRoots.contains(root) && !mayWrite(store, leaf, root)) {
-      return "record-is-not-the-offices";
-    }
-  }
-  return std::nullopt;
+Judgement judge(Work& work, const storage::LeafRow& leaf, const Dot& link, const Change& change) {
+  if (change.dot.replica != link.replica) return {"replica-is-foreign", std::nullopt};
+  if (change.dot.counter > link.counter) return {"counter-is-beyond-the-chain", std::nullopt};
+  if (heldOf(work.store(), change) == Held::kOther) return {"dot-is-used", std::nullopt};
+  if (!standsFor(leaf, officeOf(change.author))) return {"author-is-foreign", std::nullopt};
+  return judgeContent(work, leaf, change);
+}
+
+Judgement judgeContent(Work& work, const storage::LeafRow& leaf, const Change& change) {
+  return ContentJudge(work, leaf, change).judge();
 }
 
 }  // namespace waystation::sync

@@ -21,6 +21,12 @@ inline constexpr std::string_view kRootField = "_root";  // reference; absent on
 inline constexpr std::string_view kCustodyField =
     "_custody";                                            // JSON string, an office; HQ writes it
 inline constexpr std::string_view kScopeField = "_scope";  // "all" or offices; HQ writes it
+// Roots that do not follow this one to who gets it, as an array of references; HQ writes it.
+inline constexpr std::string_view kWithheldField = "_withheld";
+// Followed by a change's dot as a UUID: it was made under an older custody; HQ writes it.
+inline constexpr std::string_view kLatePrefix = "_late/";
+// What whoever deletes the record had read of it, or false (sync/deletion.h).
+inline constexpr std::string_view kDeletedField = "_deleted";
 
 // Largest canonical body of a change, bytes.
 inline constexpr std::size_t kMaxChangeBytes = 256 * 1024;

@@ -66,6 +66,12 @@ bool Context::covers(const Dot& dot) const {
   return at != entries_.end() && at->replica == dot.replica && entryCovers(*at, dot.counter);
 }
 
+bool Context::includes(const Context& other) const {
+  Context both = *this;
+  both.join(other);
+  return both == *this;
+}
+
 void Context::add(Entry entry) {
   const auto at = std::lower_bound(
       entries_.begin(), entries_.end(), entry.replica,

@@ -28,6 +28,8 @@ class Context {
   };
 
   bool covers(const Dot& dot) const;
+  // Whether it covers all that `other` covers.
+  bool includes(const Context& other) const;
   bool empty() const { return entries_.empty(); }
   const std::vector<Entry>& entries() const { return entries_; }  // ascending by replica
 

@@ -14,9 +14,11 @@ enum class FrameType : std::uint8_t {
   kChanges = 3,        // leaf: consecutive changes of one incarnation, compressed
   kReceipts = 4,       // leaf: roots that it has removed
   kGone = 5,           // leaf: consecutive links whose changes it no longer holds
+  kAsideKnown = 20,    // leaf: which of its changes it knows to be kept aside
   kWelcome = 16,       // hub: what it has received
   kFeed = 17,          // hub: the next entries of the leaf's feed, compressed
   kEnd = 18,           // hub: the answer is whole
+  kAside = 21,         // hub: the leaf's changes that are kept aside, or were discarded
   kCompare = 40,       // both: ranges of records with fingerprints or lists
   kWanted = 41,        // both: records that the other side is asked for
   kHealing = 42,       // both: records as pruned changes, compressed by itself

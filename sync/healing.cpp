@@ -7,6 +7,7 @@
 #include "sync/admission.h"
 #include "sync/byte_stream.h"
 #include "sync/erasure.h"
+#include "sync/quarantine.h"
 
 namespace waystation::sync {
 namespace {
@@ -74,7 +75,7 @@ std::optional<Records> quarantinedRecords(Work& work, const storage::LeafRow& le
   const std::vector<storage::QuarantineRow> rows = store.quarantine(kMostQuarantined + 1);
   if (rows.size() > kMostQuarantined) return std::nullopt;
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    if (row->leaf != leaf.name) continue;
+    if (row->leaf != leaf.name || !row->isOpen()) continue;
     const std::optional<Change> read = readableChange(row->body);
     if (!read) return std::nullopt;
     const Change& change = *read;
@@ -198,21 +199,21 @@ void letIn(Work& work, const storage::LeafRow& leaf, const Change& change, Heali
     if (!store.isReleasing(leaf.leaf, row->root)) release(work, leaf, row->root);
     return;
   }
-  std::optional<std::string> reason;
+  const auto chain = store.chain(leaf.leaf, change.dot.replica);
+  const Dot link{change.dot.replica, chain ? chain->number : 0};
+  Judgement judgement;
   if (!isWitnessed(store, change, change.edits.front())) {
-    const auto chain = store.chain(leaf.leaf, change.dot.replica);
-    reason = chain ? refusalOf(work, leaf, {chain->incarnation, chain->number}, change)
-                   : "replica-is-foreign";
+    judgement =
+        chain ? judge(work, leaf, link, change) : Judgement{"replica-is-foreign", std::nullopt};
   }
-  if (!reason) {
+  if (judgement.letsIn()) {
     work.apply(change, leaf.leaf);
     ++counts.received;
     return;
   }
   ++counts.refused;
-  const std::string body = encodeChange(change);
-  if (store.isQuarantined(leaf.name, body)) return;
-  store.addQuarantine({0, leaf.name, *reason, work.replica().clock().nowMs(), body});
+  if (store.isQuarantined(encodeChange(change))) return;
+  keepAside(work, leaf, link, change, judgement);
 }
 
 bool takeSteps(Work& work, const storage::LeafRow& leaf, std::uint64_t wanted) {

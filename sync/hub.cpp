@@ -3,7 +3,8 @@
 #include "crypto/failure.h"
 #include "crypto/signature.h"
 #include "sync/byte_stream.h"
-#include "sync/held.h"
+#include "sync/custody.h"
+#include "sync/quarantine.h"
 #include "sync/scopes.h"
 
 namespace waystation::sync {
@@ -104,6 +105,9 @@ void HubExchange::receive(std::string_view bytes) {
       case FrameType::kSubtree:
         subtree(decodeSubtree(frame->payload));
         break;
+      case FrameType::kAsideKnown:
+        asideKnown_ = frame->payload;
+        break;
       default:
         // What is neither's is a later version's frame: passed over.
         if (!erasures_.take(replica_, connections_, leaf_, *frame)) healingWords_.take(*frame);
@@ -182,7 +186,7 @@ void HubExchange::requireSame(storage::Store& store, const Change& change, std::
   const Held held = heldOf(store, change);
   if (held == Held::kPart || held == Held::kWhole) return;
   if (held == Held::kNothing && replica_.hasHub()) return;
-  if (!store.isQuarantined(leaf_.name, body) && !touchesErased(store, change)) brokenChain();
+  if (!store.isQuarantined(body) && !touchesErased(store, change)) brokenChain();
 }
 
 // Verifies the chain link by link while letting the changes in; a broken one undoes the frame.
@@ -213,6 +217,7 @@ void HubExchange::changes(const ChangesFrame& frame) {
   }
   requireSigned(links, *chain);
   work.store().putChain(leaf_.leaf, *chain);
+  changesIn_ += letInAwaited(work, admitted_);
   work.commit();
 }
 
@@ -244,6 +249,7 @@ Agreement HubExchange::compare(Work& work, const Welcome& welcome) {
   if (welcome.feed.number != welcome.feedHead || !welcome.feed.within.empty()) {
     return Agreement::kNotCompared;
   }
+  if (newsOfAside(work.store())) return Agreement::kNotCompared;  // it may have to take some back
   const std::optional<StateSum> expected = expectedSum(work, leaf_);
   if (!expected) return Agreement::kNotCompared;
   if (*expected == *hello_->digest) return Agreement::kAgree;
@@ -287,6 +293,13 @@ void HubExchange::noticeOlderCopy(storage::Store& store, const Hello& hello, Wel
   if (shown == Dot{known.incarnation, known.number}) return;
   refill_ = true;
   if (!lastShown_) welcome.received = known;
+}
+
+// What the leaf does not know yet of its changes that are kept aside.
+std::optional<std::string> HubExchange::newsOfAside(storage::Store& store) {
+  const std::vector<storage::AsideRow> aside = asideOf(store, leaf_.name);
+  if (aside.empty() ? asideKnown_.empty() : asideKnown_ == asideMark(aside)) return std::nullopt;
+  return encodeAside(aside);
 }
 
 // Fixes where the feed's entries of this answer begin; writes only where something moved.
@@ -345,6 +358,7 @@ std::string HubExchange::answer(std::size_t downBytes) {
   const storage::Connections::Lease reader = connections_.reader();
   storage::Store store(*reader);
   std::string body = encodeFrame(FrameType::kWelcome, encodeWelcome(welcome));
+  if (const auto news = newsOfAside(store)) body += encodeFrame(FrameType::kAside, *news);
   bool mayFeed = true;
   body += erasures_.answer(store, replica_, leaf_, mayFeed);
   if (mayFeed) addFeed(store, welcome.feed, downBytes, body);

@@ -82,6 +82,7 @@ class HubExchange {
   void noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome);
   Position newest(storage::Store& store);
   void startFeed(Welcome& welcome);
+  std::optional<std::string> newsOfAside(storage::Store& store);
   Agreement compare(Work& work, const Welcome& welcome);
   std::string heal(const Welcome& welcome);
   void addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
@@ -99,8 +100,9 @@ class HubExchange {
   CarriedSeals carriedSeals_;
   std::map<std::string, std::int64_t> keptSeals_;  // rows of the store, by signature
   std::optional<Dot> lastShown_;                   // of the leaf's links in this request, the last
-  bool rewind_ = false;  // the leaf's changes do not follow on what this hub has
-  bool refill_ = false;  // the leaf lacks what it once had
+  bool rewind_ = false;     // the leaf's changes do not follow on what this hub has
+  bool refill_ = false;     // the leaf lacks what it once had
+  std::string asideKnown_;  // what the leaf knows to be kept aside; empty: nothing
   bool more_ = false;
   HealingWords healingWords_;
   HubErasures erasures_;

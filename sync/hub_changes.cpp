@@ -5,8 +5,10 @@
 
 #include "crypto/failure.h"
 #include "sync/admission.h"
+#include "sync/custody.h"
 #include "sync/held.h"
 #include "sync/hub.h"
+#include "sync/quarantine.h"
 #include "sync/scopes.h"
 
 namespace waystation::sync {
@@ -151,13 +153,12 @@ void HubExchange::letIn(Work& work, const Dot& link, const Change& received, std
     store.dropQuarantined(body);
     return;
   }
-  if (!origin.refusal && !origin.carry) {
-    const Dot under =
-        change.dot.replica == link.replica ? link : Dot{change.dot.replica, change.dot.counter};
-    origin.refusal = refusalOf(work, origin.leaf, under, change);
-  }
-  if (origin.refusal) {
-    store.addQuarantine({0, leaf_.name, *origin.refusal, replica_.clock().nowMs(), body});
+  const Dot under =
+      change.dot.replica == link.replica ? link : Dot{change.dot.replica, change.dot.counter};
+  Judgement judgement{origin.refusal.value_or(""), std::nullopt};
+  if (judgement.letsIn() && !origin.carry) judgement = judge(work, origin.leaf, under, change);
+  if (!judgement.letsIn()) {
+    keepAside(work, origin.leaf, under, change, judgement);
     ++quarantined_;
     return;
   }
@@ -166,6 +167,7 @@ void HubExchange::letIn(Work& work, const Dot& link, const Change& received, std
       origin.carry ? work.carry(change) : work.apply(change, origin.leaf.leaf, origin.passage);
   store.dropQuarantined(body);
   if (seq != 0 && origin.passage.sealed) keepSeal(store, seq, *origin.proof);
+  if (!replica_.hasHub()) flagLate(work, origin.leaf, change);
   ++changesIn_;
   if (admitted_ && !origin.carry) admitted_(work, origin.leaf, change);
 }

@@ -6,6 +6,7 @@
 #include "crypto/failure.h"
 #include "crypto/hash.h"
 #include "sync/byte_stream.h"
+#include "sync/quarantine.h"
 #include "sync/scopes.h"
 #include "sync/seal.h"
 
@@ -212,6 +213,8 @@ std::string LeafExchange::request() {
     receipts_ = store.receipts();
     erasures = erasureFrames(store, reportedErasures_);
     addSubtree(store, state.announced, subtree);
+    const std::vector<storage::AsideRow> aside = store.aside();
+    if (!aside.empty()) asideKnown_ = asideMark(aside);
     addChanges(store, changes);
     // A hub that this node is a guest of has nothing to compare with.
     if (!moreUp_ && hub_.empty()) addDigest(store);
@@ -223,6 +226,7 @@ std::string LeafExchange::request() {
   std::string body = encodeFrame(FrameType::kHello, encodeHello(hello_));
   body += erasures;
   if (!receipts_.empty()) body += encodeFrame(FrameType::kReceipts, encodeReceipts(receipts_));
+  if (!asideKnown_.empty()) body += encodeFrame(FrameType::kAsideKnown, asideKnown_);
   return body + subtree + changes + healingFrames_;
 }
 
@@ -315,6 +319,29 @@ void LeafExchange::applyFeed(const FeedFrame& frame) {
   work.commit();
 }
 
+void LeafExchange::hearOfAside(const std::vector<storage::AsideRow>& rows) {
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  work.store().clearAside();
+  for (const storage::AsideRow& row : rows) work.store().putAside(row);
+  work.commit();
+  outcome_.more = true;  // so that both are compared again
+}
+
+// What headquarters discarded is taken back here, once all that was written on top of it is at the
+// hub: nothing unsent goes with it.
+void LeafExchange::takeBackDiscarded() {
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  const std::int64_t acknowledged = readLeafState(work.store()).acknowledgedSeq;
+  bool any = false;
+  for (const storage::AsideRow& row : work.store().aside()) {
+    if (row.state != storage::QuarantineState::kDiscarded) continue;
+    any = work.withdraw({row.replica, row.counter}, acknowledged) || any;
+  }
+  if (any) work.commit();
+}
+
 void LeafExchange::receive(std::string_view bytes) {
   frames_.add(bytes);
   while (const std::optional<Frame> frame = frames_.next()) {
@@ -322,6 +349,8 @@ void LeafExchange::receive(std::string_view bytes) {
       welcome(decodeWelcome(frame->payload));
     } else if (frame->type == FrameType::kFeed && welcomed_) {
       applyFeed(unpack_.feed(frame->payload));
+    } else if (frame->type == FrameType::kAside && welcomed_) {
+      hearOfAside(decodeAside(frame->payload));
     } else if (frame->type == FrameType::kEnd && welcomed_) {
       if (!frame->payload.empty() && frame->payload[0] != 0) outcome_.more = true;
       ended_ = true;
@@ -380,6 +409,7 @@ ExchangeOutcome LeafExchange::finish() {
   outcome_.more = outcome_.more || moreUp_ || outcome_.rewound;
   heal();
   letGo();
+  takeBackDiscarded();
   return outcome_;
 }
 

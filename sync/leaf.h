@@ -64,9 +64,11 @@ class LeafExchange {
   void welcome(const Welcome& welcome);
   void acknowledge(storage::Store& store, const Welcome& welcome, LeafState& state);
   void applyFeed(const FeedFrame& frame);
+  void hearOfAside(const std::vector<storage::AsideRow>& rows);
   void letGo();
   void checkRoots();
   void heal();
+  void takeBackDiscarded();
 
   Replica& replica_;
   storage::Connections& connections_;
@@ -79,6 +81,7 @@ class LeafExchange {
   HealingWords healingWords_;
   std::string healingFrames_;
   std::vector<std::string> reportedErasures_;
+  std::string asideKnown_;
   FrameReader frames_;
   PackedFrameReader unpack_;
   std::uint64_t feedEpoch_ = 0;

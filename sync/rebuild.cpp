@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "crypto/failure.h"
+#include "sync/deletion.h"
 #include "sync/healing.h"
 #include "sync/replica.h"
 #include "sync/scopes.h"
@@ -112,12 +113,14 @@ void trust(storage::Store& store, const std::vector<Change>& trusted, const stor
 bool Work::putRebuilt(storage::RecordRow row, const Record& record) {
   const std::string state = encodeState(record);
   const bool isSame = state == row.state && record.kind() == row.kind &&
-                      record.root().bytes() == row.root && record.conflicts() == row.conflicts;
+                      record.root().bytes() == row.root && record.conflicts() == row.conflicts &&
+                      isHidden(record) == row.hidden;
   if (isSame) return false;
   row.state = state;
   row.kind = record.kind();
   row.root = record.root().bytes();
   row.conflicts = record.conflicts();
+  row.hidden = isHidden(record);
   store_.putRecord(row);
   if (replica_.settings_.projection) replica_.settings_.projection(store_, row.row, &record);
   return true;

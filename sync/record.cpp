@@ -6,6 +6,7 @@
 
 #include "crypto/failure.h"
 #include "crypto/hash.h"
+#include "sync/deletion.h"
 
 namespace waystation::sync {
 
@@ -77,8 +78,10 @@ std::string_view Record::value(std::string_view name) const {
 }
 
 int Record::conflicts() const {
-  return static_cast<int>(std::count_if(
-      fields.begin(), fields.end(), [](const auto& entry) { return inConflict(entry.second); }));
+  const auto apart = std::count_if(fields.begin(), fields.end(), [](const auto& entry) {
+    return !entry.first.starts_with('_') && inConflict(entry.second);
+  });
+  return static_cast<int>(apart) + (isDeletionOpen(*this) ? 1 : 0);
 }
 
 bool joinEdit(Record& record, const Change& change, const Edit& edit) {

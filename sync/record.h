@@ -51,7 +51,9 @@ struct Record {
   const Field* field(std::string_view name) const;
   // The shown value of a field as JSON text, empty where there is none.
   std::string_view value(std::string_view name) const;
-  int conflicts() const;  // number of fields in conflict
+  // Number of fields in conflict, reserved ones left out; a deletion that not everybody had read
+  // is one more.
+  int conflicts() const;
 };
 
 // Joins an edit of `change` into its record.
@@ -74,9 +76,15 @@ void subtractFrom(StateSum& sum, const StateSum& term);
 std::string sumBytes(const StateSum& sum);  // 16 bytes
 StateSum sumFromBytes(std::string_view bytes);
 
-// The API's tag: for each field the context of what was read, base64url. Opaque to clients.
+// What somebody had read of a record: for each field the context of it.
+using ReadContexts = std::map<std::string, Context, std::less<>>;
+
+// Of a reader of all that the record holds now.
+ReadContexts contextsOf(const Record& record);
+// The API's tag: base64url. Opaque to clients.
+std::string encodeContexts(const ReadContexts& read);
 std::string encodeTag(const Record& record);
 // Throws Failure("case.tag-malformed").
-std::map<std::string, Context, std::less<>> decodeTag(std::string_view tag);
+ReadContexts decodeTag(std::string_view tag);
 
 }  // namespace waystation::sync

@@ -117,11 +117,21 @@ Record decodeState(const RecordId& id, std::string_view state) {
   return record;
 }
 
+ReadContexts contextsOf(const Record& record) {
+  ReadContexts read;
+  for (const auto& [name, field] : record.fields) read.emplace(name, contextOf(field));
+  return read;
+}
+
 std::string encodeTag(const Record& record) {
+  return encodeContexts(contextsOf(record));
+}
+
+std::string encodeContexts(const ReadContexts& read) {
   std::map<std::string, std::vector<std::string_view>> groups;
-  for (const auto& [name, field] : record.fields) {
+  for (const auto& [name, held] : read) {
     ByteWriter context;
-    contextOf(field).encode(context);
+    held.encode(context);
     groups[context.take()].push_back(name);
   }
   ByteWriter writer;
@@ -134,11 +144,11 @@ std::string encodeTag(const Record& record) {
   return crypto::toBase64Url(writer.bytes());
 }
 
-std::map<std::string, Context, std::less<>> decodeTag(std::string_view tag) {
+ReadContexts decodeTag(std::string_view tag) {
   try {
     const std::string bytes = crypto::fromBase64Url(tag);
     ByteReader reader(bytes);
-    std::map<std::string, Context, std::less<>> contexts;
+    ReadContexts contexts;
     const std::size_t groups = reader.count();
     for (std::size_t i = 0; i < groups; ++i) {
       const Context context = Context::decode(reader);

@@ -101,6 +101,7 @@ struct DraftEdit {
   std::optional<RecordId> root;    // of a new record; absent: it is a root itself
   std::optional<std::string> tag;  // what the editor had read of an existing one; absent: nothing
   bool sawCurrent = false;         // the writer is this program and has just read the record
+  // A write of kDeletedField says "true" or "false": it deletes or restores what was read.
   std::vector<DraftWrite> writes;
 };
 
@@ -146,6 +147,9 @@ class Work {
   // The same for all records of a root whose digest is not what its states sum up to; answers how
   // many were mended.
   std::size_t mendRoot(std::string_view root);
+  // Takes a change back out of the records, as if it had never come, once all that was written here
+  // to the roots it touches is at the hub (`acknowledgedSeq`). Answers whether it did.
+  bool withdraw(const Dot& dot, std::int64_t acknowledgedSeq);
 
   // For erasure: one record goes, without its journal. Then the digest of its root: the sum over
   // the records that are left; without any, the root goes too.
@@ -177,6 +181,9 @@ class Work {
   void requireStaying(const Record& record);
   Joined joinRecord(const Change& change, const Edit& edit);
   void updateRoot(const Joined& joined);
+  void fillRow(Joined& joined);
+  void withdrawFrom(const storage::RecordRow& row, const Dot& dot);
+  void removeFromRoot(const std::string& id, const StateSum& term);
   void appendChain(std::int64_t seq, std::string_view body);
   bool putRebuilt(storage::RecordRow row, const Record& record);
   std::int64_t applyOne(const Change& change, const Change& whole, std::int64_t fromLeaf,

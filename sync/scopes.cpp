@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "sync/custody.h"
 #include "sync/replica.h"
 
 namespace waystation::sync {
@@ -40,6 +41,11 @@ bool changesHolders(const Edit& edit) {
     }
   }
   return false;
+}
+
+bool withholds(const Edit& edit) {
+  return std::any_of(edit.writes.begin(), edit.writes.end(),
+                     [](const Write& write) { return write.field == kWithheldField; });
 }
 
 // What one change means for the leaves.
@@ -79,12 +85,21 @@ class FanOut {
       const bool mayFollow = fromLeaf_ == 0 && work_.replica().hasHub();
       if (!mayFollow && !store_.root(named)) continue;
       if (fromLeaf_ != 0 && !store_.inScope(fromLeaf_, named)) continue;
+      if (keepsBack(root, *reference)) continue;
       store_.addName(root, named);
       if (!store_.root(named)) continue;
       for (const std::int64_t leaf : store_.leavesInScope(root)) {
         if (leaf != knowing_) grant(leaf, named);
       }
     }
+  }
+
+  // What is withheld at a hand-over no longer comes with the root that names it, and stays where it
+  // is.
+  void withhold(const std::string& root) {
+    const std::optional<Record> record = work_.record(RecordId::fromBytes(root));
+    if (!record) return;
+    for (const RecordId& named : withheldBy(*record)) store_.removeName(root, named.bytes());
   }
 
   // A root brings with it the roots that its records name.
@@ -110,12 +125,20 @@ class FanOut {
   }
 
  private:
+  bool keepsBack(const std::string& root, const RecordId& named) {
+    const std::optional<Record> record = work_.record(RecordId::fromBytes(root));
+    return record && isWithheld(*record, named);
+  }
+
   void grant(std::int64_t leaf, const std::string& root) {
     if (store_.inScope(leaf, root) || store_.isLeaving(root)) return;
+    const bool comesBack = store_.isReleasing(leaf, root);
     store_.addScope(leaf, root);
     store_.removeReleasing(leaf, root);
     store_.dropLeave(leaf, root);
     store_.appendFeed(leaf, FeedType::kEnter, root, 0);
+    // What the leaf writes until it has this ENTER, it writes under the custody before.
+    if (comesBack) store_.addReturning(leaf, root, store_.database().lastInsertRowId());
     work_.tellLeaves();
   }
 
@@ -167,6 +190,7 @@ void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fro
     if (!row) continue;
     roots.insert(row->root);
     edits.emplace_back(row->root, &edit);
+    if (row->root == row->id && withholds(edit)) out.withhold(row->root);
     if (row->root == row->id && changesHolders(edit)) {
       for (const storage::LeafRow& leaf : leaves) out.followRoot(row->root, leaf);
     }

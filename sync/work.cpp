@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "crypto/failure.h"
+#include "sync/deletion.h"
 #include "sync/erasure.h"
+#include "sync/joined_record.h"
 #include "sync/replica.h"
 #include "sync/scopes.h"
 
@@ -15,9 +17,10 @@ Failure recordNotFound() {
 }
 
 // Headquarters would not let it in.
-void requireUnreserved(const DraftEdit& draft) {
+void requireUnreserved(const DraftEdit& draft, bool isHeadquarters) {
   for (const DraftWrite& write : draft.writes) {
     if (!write.field.starts_with('_')) continue;
+    if (write.field == kDeletedField ? !draft.isNew : isHeadquarters) continue;
     throw Failure("case.reserved-field",
                   "Only headquarters may write the field " + write.field + ". Nothing was saved.");
   }
@@ -70,16 +73,30 @@ bool alreadySo(const Field* field, const std::string& value) {
   return field != nullptr && field->size() == 1 && field->front().value == value;
 }
 
-}  // namespace
+// What an editor had read of a record: all that it holds now, or what the tag says.
+ReadContexts readBy(const DraftEdit& draft, const Record& current) {
+  if (draft.sawCurrent) return contextsOf(current);
+  return draft.tag ? decodeTag(*draft.tag) : ReadContexts{};
+}
 
-struct Work::Joined {
-  Record record;
-  storage::RecordRow row;
-  StateSum before{};
-  StateSum after{};
-  bool isNew = false;
-  bool changed = false;
-};
+// Deletes or restores: whoever asks for it says "true" or "false", the record says what was read.
+// Nothing where it is already so.
+std::optional<std::string> deletionToWrite(const DraftWrite& write, const ReadContexts& read,
+                                           const Record& current) {
+  const bool deletes = write.value == "true";
+  if (!deletes && write.value != kNotDeleted) {
+    throw Failure("case.request-malformed",
+                  "A record is deleted with true and restored with false. Nothing was saved.");
+  }
+  if (deletes ? isHidden(current) : !isHidden(current) && !isDeletionOpen(current)) {
+    return std::nullopt;
+  }
+  if (!deletes) return std::string(kNotDeleted);
+  for (const auto& [name, context] : read) checkTag(context, current.field(name));
+  return deletionValue(read);
+}
+
+}  // namespace
 
 RecordId Work::newRecord() {
   return {state_.incarnation, ++state_.lastRecord};
@@ -129,19 +146,23 @@ Edit Work::draftEdit(const DraftEdit& draft, const Dot& dot, const std::vector<D
   const std::optional<Record> current = record(draft.record);
   if (!current) throw recordNotFound();
   requireStaying(*current);
-  const auto tag =
-      draft.tag ? decodeTag(*draft.tag) : std::map<std::string, Context, std::less<>>{};
+  const ReadContexts readAll = readBy(draft, *current);
   for (const DraftWrite& write : draft.writes) {
     const Field* field = current->field(write.field);
-    if (alreadySo(field, write.value)) continue;
+    std::string value = write.value;
+    if (write.field == kDeletedField) {
+      std::optional<std::string> deletion = deletionToWrite(write, readAll, *current);
+      if (!deletion) continue;
+      value = std::move(*deletion);
+    } else if (alreadySo(field, value)) {
+      continue;
+    }
     Context read;
-    if (draft.sawCurrent && field != nullptr) {
-      read = contextOf(*field);
-    } else if (const auto at = tag.find(write.field); at != tag.end()) {
+    if (const auto at = readAll.find(write.field); at != readAll.end()) {
       checkTag(at->second, field);
       read = at->second;
     }
-    edit.writes.push_back({write.field, seenOf(read, field, dot.replica), write.value});
+    edit.writes.push_back({write.field, seenOf(read, field, dot.replica), std::move(value)});
   }
   return edit;
 }
@@ -150,7 +171,7 @@ Change Work::draftChange(const std::string& person, const std::vector<DraftEdit>
   Change change;
   change.dot = {state_.incarnation, state_.lastCounter + 1};
   for (const DraftEdit& draft : edits) {
-    if (replica_.hasHub()) requireUnreserved(draft);
+    requireUnreserved(draft, !replica_.hasHub());
     Edit edit = draftEdit(draft, change.dot, edits);
     if (!edit.writes.empty()) change.edits.push_back(std::move(edit));
   }
@@ -234,12 +255,17 @@ Work::Joined Work::joinRecord(const Change& change, const Edit& edit) {
     throw Failure("sync.birth-missing",
                   "A change edits a record whose beginning has not arrived. It was not applied.");
   }
+  fillRow(joined);
+  return joined;
+}
+
+void Work::fillRow(Joined& joined) {
   joined.row.kind = joined.record.kind();
   joined.row.root = joined.record.root().bytes();
   joined.row.conflicts = joined.record.conflicts();
+  joined.row.hidden = isHidden(joined.record);
   joined.row.state = encodeState(joined.record);
   joined.after = stateHash(joined.record, joined.row.state);
-  return joined;
 }
 
 // Keeps the root's digest, and what its reserved fields say of who holds it.

@@ -14,16 +14,17 @@ struct RoleRights {
   bool read;
   bool write;
   bool handOver;
+  bool settle;  // lets in, or discards, what headquarters keeps aside
 };
 
 constexpr std::array kRights = {
-    RoleRights{"caseworker", true, true, false},
-    RoleRights{"supervisor", true, true, true},
-    RoleRights{"data-protection", true, false, false},
-    RoleRights{"technician", false, false, false},
-    RoleRights{"hq-officer", true, true, true},
-    RoleRights{"hq-operator", false, false, false},
-    RoleRights{"reader", true, false, false},
+    RoleRights{"caseworker", true, true, false, false},
+    RoleRights{"supervisor", true, true, true, false},
+    RoleRights{"data-protection", true, false, false, false},
+    RoleRights{"technician", false, false, false, false},
+    RoleRights{"hq-officer", true, true, true, true},
+    RoleRights{"hq-operator", false, false, false, false},
+    RoleRights{"reader", true, false, false, false},
 };
 
 Decision refused(const std::string& reason) {
@@ -62,6 +63,9 @@ Decision decide(const Account& account, Action action, const cases::Pack* pack) 
     case Action::kHandOver:
       if (!rights->handOver) return refused("A supervisor or an officer at HQ hands cases over.");
       return decideProgramme(account, pack);
+    case Action::kSettleQuarantine:
+      if (!rights->settle) return refused("An officer at HQ decides about changes kept aside.");
+      return {true, {}};
   }
   return refused("This is not allowed.");
 }

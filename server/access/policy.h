@@ -7,7 +7,15 @@
 
 namespace waystation::access {
 
-enum class Action { kReadRecord, kWriteRecord, kHandOver, kSeeProgramme, kSeeSync, kSeeSelf };
+enum class Action {
+  kReadRecord,
+  kWriteRecord,
+  kHandOver,
+  kSeeProgramme,
+  kSeeSync,
+  kSeeSelf,
+  kSettleQuarantine
+};
 
 struct Decision {
   bool allowed = false;

@@ -74,6 +74,10 @@ void RecordAccess::requireRead(std::string_view uuid) {
   require(Action::kReadRecord, placeOf(uuid));
 }
 
+void RecordAccess::requireAnswer(std::string_view handoverUuid) {
+  require(Action::kHandOver, placeOf(handoverUuid));
+}
+
 void RecordAccess::requireHandOver(std::string_view rootUuid) {
   require(Action::kHandOver, placeOf(rootUuid));
 }

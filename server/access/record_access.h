@@ -18,6 +18,7 @@ class RecordAccess {
 
   // Throws Failure("access.refused"), ("record.not-found").
   void requireRead(std::string_view uuid);
+  void requireAnswer(std::string_view handoverUuid);  // accepting or declining one
   void requireHandOver(std::string_view rootUuid);
 
   // Judges every edit of POST /api/v1/changes. Throws also Failure("case.request-malformed") for

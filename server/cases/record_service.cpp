@@ -6,6 +6,8 @@
 
 #include "server/cases/record_view.h"
 #include "server/http/json.h"
+#include "sync/custody.h"
+#include "sync/deletion.h"
 #include "sync/leaf.h"
 
 namespace waystation::cases {
@@ -73,7 +75,8 @@ class SaveRequest {
       throw malformed("an edit does not name its record");
     }
     for (const auto& [key, value] : edit.items()) {
-      if (key != "record" && key != "kind" && key != "root" && key != "fields" && key != "seen") {
+      if (key != "record" && key != "kind" && key != "root" && key != "fields" && key != "seen" &&
+          key != "deleted") {
         throw malformed("'" + key + "' means nothing in an edit");
       }
     }
@@ -119,6 +122,7 @@ class SaveRequest {
       draftNew(edit, fields, draft);
     } else {
       checkExisting(draft.record, fields);
+      if (edit.contains("deleted")) draft.writes.push_back(deletion(edit["deleted"]));
     }
     for (const auto& [field, value] : fields.items()) {
       draft.writes.push_back({field, http::canonicalJson(value)});
@@ -126,8 +130,14 @@ class SaveRequest {
     return draft;
   }
 
+  static sync::DraftWrite deletion(const Json& deleted) {
+    if (!deleted.is_boolean()) throw malformed("its 'deleted' is neither true nor false");
+    return {std::string(sync::kDeletedField), deleted.get<bool>() ? "true" : "false"};
+  }
+
   void draftNew(const Json& edit, const Json& fields, sync::DraftEdit& draft) const {
     if (!edit.contains("kind")) throw malformed("a new record does not say its kind");
+    if (edit.contains("deleted")) throw malformed("a new record can't be deleted");
     draft.kind = textOf(edit, "kind");
     const Kind& kind = programmes_.kind(draft.kind);
     programmes_.checkNewRecord(draft.kind, fields);
@@ -203,9 +213,12 @@ Json showRecord(server::Node& node, std::string_view uuid) {
 
 Json showHistory(server::Node& node, std::string_view uuid) {
   const sync::RecordId id = idOf(uuid);
+  std::optional<sync::Record> root;  // it says which changes were late
   std::vector<storage::JournalRow> journal = node.read([&](storage::Store& store) {
     const std::optional<storage::RecordRow> row = store.record(id.bytes());
     if (!row) throw notFound();
+    const auto rootRow = store.record(row->root);
+    if (rootRow) root = sync::decodeState(sync::RecordId::fromBytes(row->root), rootRow->state);
     return store.journalOfRecord(row->row, INT64_MAX, kMostHistory);
   });
   sync::Record record;
@@ -214,11 +227,13 @@ Json showHistory(server::Node& node, std::string_view uuid) {
   for (auto entry = journal.rbegin(); entry != journal.rend(); ++entry) {
     const sync::Change change = sync::decodeChange(entry->body);
     Json fields = Json::object();
+    Json deleted;
     for (const sync::Edit& edit : change.edits) {
       if (edit.record != id) continue;
       const sync::Record before = record;
       sync::joinEdit(record, change, edit);
       for (const sync::Write& write : edit.writes) {
+        if (write.field == sync::kDeletedField) deleted = sync::deletionOf(write.value).has_value();
         if (isInternalField(write.field)) continue;
         Json replaced = Json::array();
         if (const sync::Field* old = before.field(write.field)) {
@@ -235,6 +250,9 @@ Json showHistory(server::Node& node, std::string_view uuid) {
                                          {"office", sync::officeOf(change.author)},
                                          {"at", sync::formatTime(sync::physicalMs(change.time))},
                                          {"fields", std::move(fields)}});
+    if (!deleted.is_null()) entries.front()["deleted"] = deleted;
+    const bool isLate = root && root->field(sync::lateField(change.dot)) != nullptr;
+    if (isLate) entries.front()["late"] = true;
   }
   return {{"entries", std::move(entries)}, {"cursor", nullptr}};
 }
@@ -244,6 +262,7 @@ Json listRecords(server::Node& node, const ListQuery& wanted) {
   query.kind = wanted.kind;
   if (!wanted.root.empty()) query.root = idOf(wanted.root).bytes();
   query.conflictsOnly = wanted.conflictsOnly;
+  query.deletedOnly = wanted.deletedOnly;
   query.limit = std::max(1, std::min(wanted.limit, kMostListed));
   query.words = searchQuery(wanted.text);
   if (!wanted.cursor.empty()) readCursor(wanted.cursor, query);

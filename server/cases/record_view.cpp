@@ -5,6 +5,7 @@
 
 #include "crypto/failure.h"
 #include "server/http/json.h"
+#include "sync/deletion.h"
 
 namespace waystation::cases {
 namespace {
@@ -57,16 +58,27 @@ Json parseValue(const std::string& value) {
   return json.is_discarded() ? Json() : json;
 }
 
-Json conflictsOf(const sync::Record& record) {
+Json siblingsOf(const sync::Field& field) {
+  Json list = Json::array();
+  for (const sync::Sibling& sibling : field) {
+    list.push_back({{"value", parseValue(sibling.value)},
+                    {"by", personOf(sibling.author)},
+                    {"office", sync::officeOf(sibling.author)},
+                    {"at", sync::formatTime(sync::physicalMs(sibling.time))}});
+  }
+  return list;
+}
+
+Json conflictsOf(const sync::Record& record, bool isDeletionOpen) {
   Json conflicts = Json::object();
   for (const auto& [name, field] : record.fields) {
-    if (!sync::inConflict(field)) continue;
-    Json& list = conflicts[name] = Json::array();
-    for (const sync::Sibling& sibling : field) {
-      list.push_back({{"value", parseValue(sibling.value)},
-                      {"by", personOf(sibling.author)},
-                      {"office", sync::officeOf(sibling.author)},
-                      {"at", sync::formatTime(sync::physicalMs(sibling.time))}});
+    if (!name.starts_with('_') && sync::inConflict(field)) conflicts[name] = siblingsOf(field);
+  }
+  if (isDeletionOpen) {
+    Json& deletions = conflicts[std::string(sync::kDeletedField)] = Json::array();
+    for (sync::Sibling sibling : *record.field(sync::kDeletedField)) {
+      sibling.value = sync::deletionOf(sibling.value) ? "true" : "false";
+      deletions.push_back(siblingsOf({sibling}).front());
     }
   }
   return conflicts;
@@ -136,16 +148,19 @@ Json viewRecord(const Programmes& programmes, storage::Store& store, const Stand
   const std::optional<storage::RootRow> root = store.root(row.root);
   const bool atHq = standing.isHub || row.upwardSeq <= standing.acknowledgedSeq;
   const std::optional<storage::JournalRow> entry = store.journal(row.changedSeq);
+  const bool isShown = store.isShown(row);
+  const bool isDeletionOpen = row.hidden ? isShown : sync::isDeletionOpen(record);
   Json view = {{"id", record.id.uuid()},
                {"kind", row.kind},
                {"root", sync::RecordId::fromBytes(row.root).uuid()},
                {"title", titleOf(programmes, row.kind, fields)},
                {"tag", sync::encodeTag(record)},
-               {"conflicts", conflictsOf(record)},
+               {"conflicts", conflictsOf(record, isDeletionOpen)},
                {"durability", atHq ? "hq" : "office"},
                {"since", sync::formatTime(entry ? entry->receivedMs : 0)},
                {"custody", root ? root->custody : ""}};
   view["fields"] = std::move(fields);
+  if (!isShown) view["deleted"] = true;
   return view;
 }
 

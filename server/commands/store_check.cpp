@@ -2,7 +2,7 @@
 
 #include "crypto/hash.h"
 #include "storage/verify.h"
-#include "sync/record.h"
+#include "sync/deletion.h"
 #include "sync/replica.h"
 
 namespace waystation::commands {
@@ -59,7 +59,8 @@ void checkRecord(const storage::RecordRow& row, RootSums& sums, CheckReport& rep
   try {
     const sync::Record record = sync::decodeState(id, row.state);
     if (record.kind() != row.kind || record.root().bytes() != row.root ||
-        record.conflicts() != row.conflicts || sync::encodeState(record) != row.state) {
+        record.conflicts() != row.conflicts || sync::isHidden(record) != row.hidden ||
+        sync::encodeState(record) != row.state) {
       report.add("The record " + id.uuid() + " does not agree with its own row.", kMendStore);
     }
     RootSum& root = sums[row.root];

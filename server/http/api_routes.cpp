@@ -6,6 +6,8 @@
 #include "crypto/failure.h"
 #include "server/access/enrolment.h"
 #include "server/access/record_access.h"
+#include "server/cases/handover.h"
+#include "server/cases/quarantine_service.h"
 #include "server/cases/record_service.h"
 #include "server/version.h"
 
@@ -31,6 +33,7 @@ cases::ListQuery listQuery(const Request& request) {
   query.root = queryText(request, "root");
   query.text = queryText(request, "q");
   query.cursor = queryText(request, "cursor");
+  query.deletedOnly = queryText(request, "deleted") == "true";
   const std::string limit = queryText(request, "limit");
   if (limit.empty()) return query;
   const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), query.limit);
@@ -127,14 +130,35 @@ void addWritingRoutes(Router& router, server::Node& node, access::Entrance& entr
         RecordAccess(node, account).requireHandOver(body.at("root").get<std::string>());
         return json(200, cases::askHandover(node, account.name, body));
       }));
-  router.add("POST", "/api/v1/handovers/{id}/accept",
-             entrance.forPeople([&node](Request&, const PathParameters& parameters,
-                                        const Account& account) -> Response {
-               RecordAccess(node, account).requireRead(parameters.at("id"));
-               throw Failure("case.handover-settled",
-                             "Headquarters carries out a hand-over as soon as it hears of it; "
-                             "there is nothing left to accept.");
+  for (const bool accepts : {true, false}) {
+    router.add("POST", accepts ? "/api/v1/handovers/{id}/accept" : "/api/v1/handovers/{id}/decline",
+               entrance.forPeople([&node, accepts](Request&, const PathParameters& parameters,
+                                                   const Account& account) {
+                 const std::string& id = parameters.at("id");
+                 RecordAccess(node, account).requireAnswer(id);
+                 return json(200, cases::answerHandover(node, account.name, id, accepts));
+               }));
+  }
+}
+
+void addQuarantineRoutes(Router& router, server::Node& node, access::Entrance& entrance) {
+  router.add("GET", "/api/v1/quarantine",
+             entrance.forPeople([&node](Request&, const PathParameters&, const Account& account) {
+               access::require(account, Action::kSeeSync, nullptr);
+               return json(200, cases::listQuarantine(node));
              }));
+  if (!node.isHeadquarters()) return;
+  for (const bool release : {true, false}) {
+    router.add(
+        "POST", release ? "/api/v1/quarantine/{id}/release" : "/api/v1/quarantine/{id}/discard",
+        entrance.forPeople([&node, release](Request& request, const PathParameters& parameters,
+                                            const Account& account) {
+          access::require(account, Action::kSettleQuarantine, nullptr);
+          const Json body = access::Entrance::jsonBody(request);
+          return json(
+              200, cases::settleQuarantine(node, account.name, parameters.at("id"), release, body));
+        }));
+  }
 }
 
 }  // namespace
@@ -145,6 +169,7 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
   addPeopleRoutes(router, node, entrance);
   addReadingRoutes(router, node, entrance);
   addWritingRoutes(router, node, entrance);
+  addQuarantineRoutes(router, node, entrance);
   router.add("GET", "/api/v1/sync",
              entrance.forPeople(
                  [state = std::move(sources.syncState)](Request&, const PathParameters&,

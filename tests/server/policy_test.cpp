@@ -8,8 +8,9 @@
 namespace waystation::access {
 namespace {
 
-constexpr Action kAll[] = {Action::kReadRecord,   Action::kWriteRecord, Action::kHandOver,
-                           Action::kSeeProgramme, Action::kSeeSync,     Action::kSeeSelf};
+constexpr Action kAll[] = {Action::kReadRecord,      Action::kWriteRecord, Action::kHandOver,
+                           Action::kSeeProgramme,    Action::kSeeSync,     Action::kSeeSelf,
+                           Action::kSettleQuarantine};
 
 TEST(Policy, AnswersEveryCellOfRoleAndActionAsWritten) {
   const std::set<Action> reads = {Action::kReadRecord, Action::kSeeProgramme, Action::kSeeSync,
@@ -19,9 +20,11 @@ TEST(Policy, AnswersEveryCellOfRoleAndActionAsWritten) {
   writes.insert(Action::kWriteRecord);
   std::set<Action> hands = writes;
   hands.insert(Action::kHandOver);
+  std::set<Action> officers = hands;
+  officers.insert(Action::kSettleQuarantine);
   const std::map<std::string, std::set<Action>> table = {
       {"reader", reads},        {"data-protection", reads}, {"caseworker", writes},
-      {"supervisor", hands},    {"hq-officer", hands},      {"technician", machines},
+      {"supervisor", hands},    {"hq-officer", officers},   {"technician", machines},
       {"hq-operator", machines}};
   cases::Pack open;
   open.id = "casework";

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/cases/handover.h"
 #include "server/cases/import_sinks.h"
 #include "server/http/json.h"
 #include "sync/hub.h"
@@ -109,6 +110,47 @@ TEST(RecordService, FindsAPersonByTheBeginningOfTheNameWithoutItsAccents) {
   EXPECT_EQ(listRecords(*office.node, {"person", "", "amina", false, "", 50})["records"].size(),
             2U);
   EXPECT_EQ(listRecords(*office.node, {"person", "", "\"*(", false, "", 50})["records"].size(), 2U);
+}
+
+TEST(RecordService, HidesADeletedRecordFromListsAndSearchUntilItIsRestored) {
+  Office office;
+  const std::string id = office.person("Otieno");
+  const auto found = [&](bool deletedOnly) {
+    const ListQuery query{"person", "", "otieno", false, "", 50, deletedOnly};
+    return listRecords(*office.node, query)["records"].size();
+  };
+  const std::string tag = showRecord(*office.node, id)["tag"];
+  office.save({{{"record", id}, {"deleted", true}, {"seen", tag}}});
+  EXPECT_EQ(found(false), 0U);
+  EXPECT_EQ(found(true), 1U);
+  const Json deleted = showRecord(*office.node, id);
+  EXPECT_EQ(deleted["deleted"], true);
+  EXPECT_EQ(deleted["fields"]["family_name"], "Otieno");
+  EXPECT_EQ(showHistory(*office.node, id)["entries"][0]["deleted"], true);
+  office.save({{{"record", id}, {"deleted", false}, {"seen", deleted["tag"]}}});
+  EXPECT_EQ(found(false), 1U);
+  EXPECT_FALSE(showRecord(*office.node, id).contains("deleted"));
+  EXPECT_EQ(showHistory(*office.node, id)["entries"][0]["deleted"], false);
+}
+
+TEST(RecordService, ShowsWhoDeletedWhatSomebodyHadEdited) {
+  Office office;
+  const std::string id = office.person("Otieno");
+  const std::string tag = showRecord(*office.node, id)["tag"];
+  office.save({{{"record", id}, {"fields", {{"family_name", "Ouma"}}}, {"seen", tag}}});
+  office.save({{{"record", id}, {"deleted", true}, {"seen", tag}}});
+  const Json record = showRecord(*office.node, id);
+  EXPECT_FALSE(record.contains("deleted"));
+  EXPECT_EQ(record["conflicts"]["_deleted"][0]["value"], true);
+  EXPECT_EQ(record["conflicts"]["_deleted"][0]["by"], "amina");
+  EXPECT_EQ(listRecords(*office.node, {"", "", "", true, "", 50})["records"].size(), 1U);
+}
+
+TEST(RecordService, RefusesADeletionThatIsNeitherTrueNorFalse) {
+  Office office;
+  const std::string id = office.person("Otieno");
+  const auto save = [&] { office.save({{{"record", id}, {"deleted", "yes"}}}); };
+  EXPECT_EQ(codeOf(save), "case.request-malformed");
 }
 
 TEST(RecordService, PagesThroughAListWithoutMissingOrRepeating) {

@@ -162,7 +162,7 @@ TEST_F(Admission, RefusesAWriteThatHasSeenWhatHeadquartersHasNotWritten) {
   const RecordId id = hq_.create("case_file", {{"_custody", "\"NBO\""}});
   Context seen;
   seen.add({hq_.replica().incarnation(), 1'000'000, {}});
-  expectRefused(hostile_.next({edit(id, {"a", seen, "1"})}), "seen-is-beyond-what-is-held");
+  expectRefused(hostile_.next({edit(id, {"a", seen, "1"})}), "seen-was-never-written");
 }
 
 TEST_F(Admission, RefusesAWriteThatHasSeenWhatAnotherOfficeHasNotSent) {
@@ -216,7 +216,10 @@ TEST_F(Admission, DoesNotCompareWithAnOfficeThatHoldsWhatWasNotLetIn) {
   {
     const storage::Connections::Lease writer = hq_.connections().writer();
     Work work(hq_.replica(), *writer);
-    work.store().addQuarantine({0, "NBO", "test", 0, "body"});
+    storage::QuarantineRow row;
+    row.leaf = "NBO";
+    row.body = "body";
+    work.store().addQuarantine(row);
     work.commit();
   }
   EXPECT_EQ(exchangeAll(hq_, nairobi_).agreement, Agreement::kNotCompared);

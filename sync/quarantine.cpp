@@ -1,0 +1,186 @@
+#include "sync/quarantine.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "crypto/failure.h"
+#include "crypto/hash.h"
+#include "sync/byte_stream.h"
+#include "sync/custody.h"
+
+// Told to a leaf: varint(#rows) per row: replica(8) varint(counter) state(1) varint(at) string.
+
+namespace waystation::sync {
+namespace {
+
+using storage::AsideRow;
+using storage::QuarantineRow;
+using storage::QuarantineState;
+
+constexpr int kMostTold = 1'000;
+constexpr std::size_t kMarkSize = 8;
+constexpr std::size_t kLeastRowBytes = 12;
+
+// What a person may overrule: who may write, not what a write is.
+constexpr std::array<std::string_view, 4> kReleasable = {
+    "record-is-not-the-offices", "field-is-headquarters", "field-is-the-custodians",
+    "seen-is-beyond-what-is-held"};
+
+void put(QuarantineRow& row, const Judgement& judgement) {
+  row.reason = judgement.reason;
+  row.state = judgement.awaited ? QuarantineState::kWaiting : QuarantineState::kRefused;
+  const Awaited awaited = judgement.awaited.value_or(Awaited{});
+  row.awaitedReplica = awaited.change.replica;
+  row.awaitedCounter = awaited.change.counter;
+  row.awaitedRecord = awaited.record.isNull() ? std::string() : awaited.record.bytes();
+}
+
+void settle(Work& work, QuarantineRow& row, QuarantineState state, const std::string& person,
+            const std::string& why) {
+  row.state = state;
+  row.settledBy = person;
+  row.settledMs = work.replica().clock().nowMs();
+  row.why = why;
+  row.awaitedReplica = 0;
+  row.awaitedRecord.clear();
+  work.store().putQuarantine(row);
+  work.tellLeaves();
+}
+
+void letIn(Work& work, const storage::LeafRow& leaf, const Change& change,
+           const Admitted& admitted) {
+  work.apply(change, leaf.leaf);
+  if (!work.replica().hasHub()) flagLate(work, leaf, change);
+  if (admitted) admitted(work, leaf, change);
+}
+
+QuarantineRow openRow(storage::Store& store, std::int64_t id) {
+  std::optional<QuarantineRow> row = store.quarantined(id);
+  if (!row) {
+    throw Failure("quarantine.not-found", "No change of this number is kept aside here.");
+  }
+  if (!row->isOpen()) {
+    throw Failure("quarantine.settled",
+                  "This change has been let in or discarded already. Nothing was done.");
+  }
+  return std::move(*row);
+}
+
+storage::LeafRow leafOf(storage::Store& store, const QuarantineRow& row) {
+  std::optional<storage::LeafRow> leaf = store.leafByName(row.leaf);
+  if (!leaf) throw Failure("sync.unknown-leaf", "The office " + row.leaf + " is not known here.");
+  return std::move(*leaf);
+}
+
+}  // namespace
+
+void keepAside(Work& work, const storage::LeafRow& leaf, const Dot& link, const Change& change,
+               const Judgement& judgement) {
+  QuarantineRow row;
+  row.leaf = leaf.name;
+  row.atMs = work.replica().clock().nowMs();
+  row.body = encodeChange(change);
+  row.linkReplica = link.replica;
+  row.linkNumber = link.counter;
+  row.replica = change.dot.replica;
+  row.counter = change.dot.counter;
+  put(row, judgement);
+  work.store().addQuarantine(row);
+}
+
+std::size_t letInAwaited(Work& work, const Admitted& admitted) {
+  storage::Store& store = work.store();
+  std::size_t came = 0;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (QuarantineRow& row : store.whoseWaitIsOver()) {
+      const storage::LeafRow leaf = leafOf(store, row);
+      const Change change = decodeChange(row.body);
+      const Judgement judgement = judge(work, leaf, {row.linkReplica, row.linkNumber}, change);
+      if (judgement.letsIn()) {
+        letIn(work, leaf, change, admitted);
+        settle(work, row, QuarantineState::kReleased, "", "");
+        moved = true;
+        ++came;
+      } else {
+        put(row, judgement);
+        store.putQuarantine(row);
+      }
+    }
+  }
+  return came;
+}
+
+void releaseAside(Work& work, std::int64_t id, const std::string& person, const std::string& why,
+                  const Admitted& admitted) {
+  QuarantineRow row = openRow(work.store(), id);
+  const storage::LeafRow leaf = leafOf(work.store(), row);
+  const Change change = decodeChange(row.body);
+  const Judgement judgement = judge(work, leaf, {row.linkReplica, row.linkNumber}, change);
+  const bool mayBe = judgement.letsIn() || std::find(kReleasable.begin(), kReleasable.end(),
+                                                     judgement.reason) != kReleasable.end();
+  if (!mayBe) {
+    throw Failure("quarantine.unreleasable",
+                  "This change can't be let in (" + judgement.reason +
+                      "): it would damage the records. It stays aside; discard it, or wait for "
+                      "what it needs.");
+  }
+  letIn(work, leaf, change, admitted);
+  settle(work, row, QuarantineState::kReleased, person, why);
+  letInAwaited(work, admitted);
+}
+
+void discardAside(Work& work, std::int64_t id, const std::string& person, const std::string& why) {
+  QuarantineRow row = openRow(work.store(), id);
+  settle(work, row, QuarantineState::kDiscarded, person, why);
+}
+
+std::vector<AsideRow> asideOf(storage::Store& store, std::string_view leaf) {
+  std::vector<AsideRow> rows;
+  for (const QuarantineRow& row : store.quarantineOf(leaf, kMostTold)) {
+    if (row.state == QuarantineState::kReleased) continue;
+    rows.push_back({row.replica, row.counter, row.reason, row.state, row.atMs});
+  }
+  return rows;
+}
+
+std::string encodeAside(const std::vector<AsideRow>& rows) {
+  ByteWriter writer;
+  writer.varint(rows.size());
+  for (const AsideRow& row : rows) {
+    writer.fixed64(row.replica);
+    writer.varint(row.counter);
+    writer.byte(static_cast<std::uint8_t>(row.state));
+    writer.varint(static_cast<std::uint64_t>(row.atMs));
+    writer.string(row.reason);
+  }
+  return writer.take();
+}
+
+std::vector<AsideRow> decodeAside(std::string_view payload) {
+  ByteReader reader(payload);
+  std::vector<AsideRow> rows(reader.count(kLeastRowBytes));
+  for (AsideRow& row : rows) {
+    row.replica = reader.fixed64();
+    row.counter = reader.varint();
+    const std::uint8_t state = reader.byte();
+    if (state > static_cast<std::uint8_t>(QuarantineState::kDiscarded)) {
+      throw Failure("sync.malformed",
+                    "A sync answer can't be read: a change is kept aside in a "
+                    "way that this program does not know.");
+    }
+    row.state = static_cast<QuarantineState>(state);
+    row.atMs = static_cast<std::int64_t>(reader.varint());
+    row.reason = reader.string();
+  }
+  reader.expectEnd();
+  return rows;
+}
+
+std::string asideMark(const std::vector<AsideRow>& rows) {
+  const crypto::Sha256Digest digest = crypto::Sha256().update(encodeAside(rows)).finish();
+  return std::string(crypto::view(digest).substr(0, kMarkSize));
+}
+
+}  // namespace waystation::sync
