@@ -254,7 +254,10 @@ TEST(Healing, LeavesQuarantinedChangesOutOfTheComparison) {
   }
   const storage::Connections::Lease writer = nodes.hq.connections().writer();
   Work work(nodes.hq.replica(), *writer);
-  work.store().addQuarantine({0, "NBO", "test", 1, body});
+  storage::QuarantineRow row;
+  row.leaf = "NBO";
+  row.body = body;
+  work.store().addQuarantine(row);
   const storage::LeafRow leaf = work.store().leafByName("NBO").value();
   EXPECT_NE(work.scopeSum(leaf.leaf), nodes.office.digest());
   EXPECT_EQ(expectedSum(work, leaf), nodes.office.digest());
