@@ -255,7 +255,10 @@ TEST(Erasure, TakesQuarantinedCopiesToo) {
     const storage::Connections::Lease writer = nodes.hq.connections().writer();
     Work work(nodes.hq.replica(), *writer);
     Change change{{777, 1}, 5, "x@NBO", {{nodes.person, {{"name", {}, named("aside")}}}}};
-    work.store().addQuarantine({0, "NBO", "test", 1, encodeChange(change)});
+    storage::QuarantineRow row;
+    row.leaf = "NBO";
+    row.body = encodeChange(change);
+    work.store().addQuarantine(row);
     work.commit();
   }
   EXPECT_EQ(nodes.erase({nodes.person}).quarantined, 1U);
