@@ -3,7 +3,7 @@
 #include "crypto/failure.h"
 #include "crypto/signature.h"
 #include "sync/byte_stream.h"
-#include "sync/custody.h"
+#include "sync/held.h"
 #include "sync/quarantine.h"
 #include "sync/scopes.h"
 
