@@ -237,9 +237,16 @@ void StoreFile::checkKey(OpenMode mode) {
 }
 
 void StoreFile::requireKeysOf(const char* firstPage) {
-  const std::uint32_t epoch = PageFormat::epochOf(firstPage);
+  const auto isMissing = [&](const char* page) {
+    const std::uint32_t epoch = PageFormat::epochOf(page);
+    return epoch > 1 && epoch <= kMostEpochs && keys_.find(epoch) == nullptr;
+  };
   // Torn, it may say anything; recovery will mend it.
-  if (epoch <= 1 || epoch > kMostEpochs || keys_.find(epoch) != nullptr || isProvenByRecovery()) {
+  if (!isMissing(firstPage) || isProvenByRecovery()) return;
+  // Damaged, too; where the keys are missing, the next page says so as well.
+  std::array<char, kPageSize> second;
+  if (size() >= static_cast<std::int64_t>(2 * kPageSize) &&
+      (read(second.data(), second.size(), kPageSize) != SQLITE_OK || !isMissing(second.data()))) {
     return;
   }
   throw Failure("store.keys-missing",

@@ -158,7 +158,7 @@ void HubExchange::letIn(Work& work, const Dot& link, const Change& received, std
   Judgement judgement{origin.refusal.value_or(""), std::nullopt};
   if (judgement.letsIn() && !origin.carry) judgement = judge(work, origin.leaf, under, change);
   if (!judgement.letsIn()) {
-    keepAside(work, origin.leaf, under, change, judgement);
+    keepAside(work, leaf_, under, change, judgement);
     ++quarantined_;
     return;
   }

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "crypto/failure.h"
 #include "crypto/hash.h"
 #include "sync/byte_stream.h"
 #include "sync/custody.h"
+#include "sync/scopes.h"
 
 // Told to a leaf: varint(#rows) per row: replica(8) varint(counter) state(1) varint(at) string.
 
@@ -67,9 +69,16 @@ QuarantineRow openRow(storage::Store& store, std::int64_t id) {
   return std::move(*row);
 }
 
-storage::LeafRow leafOf(storage::Store& store, const QuarantineRow& row) {
+// By whose scope it is judged: of the leaf that brought it, or, where that only carried it, of the
+// one that stands for its author.
+storage::LeafRow leafOf(storage::Store& store, const QuarantineRow& row, const Change& change) {
   std::optional<storage::LeafRow> leaf = store.leafByName(row.leaf);
   if (!leaf) throw Failure("sync.unknown-leaf", "The office " + row.leaf + " is not known here.");
+  const std::string_view office = officeOf(change.author);
+  if (standsFor(*leaf, office)) return std::move(*leaf);
+  for (storage::LeafRow& other : store.leaves()) {
+    if (other.home.empty() && standsFor(other, office)) return std::move(other);
+  }
   return std::move(*leaf);
 }
 
@@ -95,8 +104,8 @@ std::size_t letInAwaited(Work& work, const Admitted& admitted) {
   for (bool moved = true; moved;) {
     moved = false;
     for (QuarantineRow& row : store.whoseWaitIsOver()) {
-      const storage::LeafRow leaf = leafOf(store, row);
       const Change change = decodeChange(row.body);
+      const storage::LeafRow leaf = leafOf(store, row, change);
       const Judgement judgement = judge(work, leaf, {row.linkReplica, row.linkNumber}, change);
       if (judgement.letsIn()) {
         letIn(work, leaf, change, admitted);
@@ -115,8 +124,8 @@ std::size_t letInAwaited(Work& work, const Admitted& admitted) {
 void releaseAside(Work& work, std::int64_t id, const std::string& person, const std::string& why,
                   const Admitted& admitted) {
   QuarantineRow row = openRow(work.store(), id);
-  const storage::LeafRow leaf = leafOf(work.store(), row);
   const Change change = decodeChange(row.body);
+  const storage::LeafRow leaf = leafOf(work.store(), row, change);
   const Judgement judgement = judge(work, leaf, {row.linkReplica, row.linkNumber}, change);
   const bool mayBe = judgement.letsIn() || std::find(kReleasable.begin(), kReleasable.end(),
                                                      judgement.reason) != kReleasable.end();
@@ -137,11 +146,14 @@ void discardAside(Work& work, std::int64_t id, const std::string& person, const 
 }
 
 std::vector<AsideRow> asideOf(storage::Store& store, std::string_view leaf) {
-  std::vector<AsideRow> rows;
+  std::map<Dot, AsideRow> newest;
   for (const QuarantineRow& row : store.quarantineOf(leaf, kMostTold)) {
     if (row.state == QuarantineState::kReleased) continue;
-    rows.push_back({row.replica, row.counter, row.reason, row.state, row.atMs});
+    newest.try_emplace(Dot{row.replica, row.counter},
+                       AsideRow{row.replica, row.counter, row.reason, row.state, row.atMs});
   }
+  std::vector<AsideRow> rows;
+  for (const auto& [dot, row] : newest) rows.push_back(row);
   return rows;
 }
 
@@ -178,7 +190,10 @@ std::vector<AsideRow> decodeAside(std::string_view payload) {
   return rows;
 }
 
-std::string asideMark(const std::vector<AsideRow>& rows) {
+std::string asideMark(std::vector<AsideRow> rows) {
+  std::sort(rows.begin(), rows.end(), [](const AsideRow& a, const AsideRow& b) {
+    return Dot{a.replica, a.counter} < Dot{b.replica, b.counter};
+  });
   const crypto::Sha256Digest digest = crypto::Sha256().update(encodeAside(rows)).finish();
   return std::string(crypto::view(digest).substr(0, kMarkSize));
 }

@@ -31,7 +31,7 @@ void discardAside(Work& work, std::int64_t id, const std::string& person, const 
 std::vector<storage::AsideRow> asideOf(storage::Store& store, std::string_view leaf);
 std::string encodeAside(const std::vector<storage::AsideRow>& rows);
 std::vector<storage::AsideRow> decodeAside(std::string_view payload);
-// 8 bytes that tell two lists apart.
-std::string asideMark(const std::vector<storage::AsideRow>& rows);
+// 8 bytes that tell two lists apart, in whatever order they are.
+std::string asideMark(std::vector<storage::AsideRow> rows);
 
 }  // namespace waystation::sync
