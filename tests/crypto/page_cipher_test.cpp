@@ -58,7 +58,7 @@ TEST(PageCipher, OpensPagesOfMorePrefixesThanItKeeps) {
   const std::string key(32, 'k');
   PageCipher opener(key, random);
   for (int round = 0; round < 2; ++round) {
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 300; ++i) {
       PageCipher sealer(key, random);
       char sealed[4];
       char nonce[kPageNonceSize];
