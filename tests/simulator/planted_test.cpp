@@ -17,6 +17,7 @@ using waystation::storage::Store;
 using waystation::sync::Change;
 using waystation::sync::Edit;
 using waystation::sync::Field;
+using waystation::sync::Passage;
 using waystation::sync::Record;
 using waystation::sync::Sibling;
 using waystation::sync::Work;
@@ -43,14 +44,20 @@ bool realJoinEdit(Record& record, const Change& change, const Edit& edit) asm(
     "__real__ZN10waystation4sync8joinEditERNS0_6RecordERKNS0_6ChangeERKNS0_4EditE");
 bool wrappedJoinEdit(Record& record, const Change& change, const Edit& edit) asm(
     "__wrap__ZN10waystation4sync8joinEditERNS0_6RecordERKNS0_6ChangeERKNS0_4EditE");
-void realApply(Work* work, const Change& change,
-               std::int64_t fromLeaf) asm("__real__ZN10waystation4sync4Work5applyERKNS0_6ChangeEl");
-void wrappedApply(Work* work, const Change& change, std::int64_t fromLeaf) asm(
-    "__wrap__ZN10waystation4sync4Work5applyERKNS0_6ChangeEl");
-void realFanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf) asm(
-    "__real__ZN10waystation4sync6fanOutERNS0_4WorkERKNS0_6ChangeEll");
-void wrappedFanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf) asm(
-    "__wrap__ZN10waystation4sync6fanOutERNS0_4WorkERKNS0_6ChangeEll");
+std::int64_t
+realApply(Work* work, const Change& change, std::int64_t fromLeaf, const Passage& passage) asm(
+    "__real__ZN10waystation4sync4Work5applyERKNS0_6ChangeElRKNS0_7"
+    "PassageE");
+std::int64_t
+wrappedApply(Work* work, const Change& change, std::int64_t fromLeaf, const Passage& passage) asm(
+    "__wrap__ZN10waystation4sync4Work5applyERKNS0_6ChangeElRKNS0_7"
+    "PassageE");
+void realFanOut(
+    Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf,
+    bool roundabout) asm("__real__ZN10waystation4sync6fanOutERNS0_4WorkERKNS0_6ChangeEllb");
+void wrappedFanOut(
+    Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf,
+    bool roundabout) asm("__wrap__ZN10waystation4sync6fanOutERNS0_4WorkERKNS0_6ChangeEllb");
 Change realProjection(Store& store, std::int64_t leaf, const Change& change) asm(
     "__real__ZN10waystation4sync13projectionForERNS_7storage5StoreElRKNS0_6ChangeE");
 Change wrappedProjection(Store& store, std::int64_t leaf, const Change& change) asm(
@@ -68,14 +75,16 @@ bool wrappedJoinEdit(Record& record, const Change& change, const Edit& edit) {
   return changed;
 }
 
-void wrappedApply(Work* work, const Change& change, std::int64_t fromLeaf) {
+std::int64_t wrappedApply(Work* work, const Change& change, std::int64_t fromLeaf,
+                          const Passage& passage) {
   const bool skipped =
       planted == Fault::kHubAnswersBeforeItApplies && fromLeaf != 0 && ++hubApplied % 10 == 0;
-  if (!skipped) realApply(work, change, fromLeaf);
+  return skipped ? 0 : realApply(work, change, fromLeaf, passage);
 }
 
-void wrappedFanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf) {
-  realFanOut(work, change, seq, fromLeaf);
+void wrappedFanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf,
+                   bool roundabout) {
+  realFanOut(work, change, seq, fromLeaf, roundabout);
   if (planted != Fault::kForeignRootLeaks || work.replica().hasHub()) return;
   Store& store = work.store();
   for (const LeafRow& leaf : store.leaves()) {
