@@ -7,6 +7,7 @@
 #include "server/http/json.h"
 #include "server/node.h"
 #include "server/node_restore.h"
+#include "storage/whole_file.h"
 
 namespace waystation::server {
 namespace {
@@ -71,15 +72,11 @@ void Node::writeConfig(const std::filesystem::path& directory, const NodeConfig&
                            {"address", config.address},
                            {"hqHost", config.hqHost},
                            {"hqSyncPort", config.hqSyncPort}};
-  const std::filesystem::path scratch = configFile(directory).string() + ".new";
-  std::ofstream file(scratch, std::ios::trunc);
-  file << json.dump(2) << '\n';
-  file.close();
-  if (!file) {
+  if (storage::replaceFile(configFile(directory), json.dump(2) + '\n') != 0) {
     throw Failure("node.unwritable", "The file node.json can't be written in " +
-                                         directory.string() + ". Is the disk full?");
+                                         directory.string() +
+                                         ". What it held is whole. Is the disk full?");
   }
-  std::filesystem::rename(scratch, configFile(directory));
 }
 
 std::filesystem::path shareDirectory() {

@@ -1,5 +1,7 @@
 // What a node does to files that are no databases: its key file, backups, and what is restored.
 
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 #include "crypto/hash.h"
@@ -7,6 +9,7 @@
 #include "storage/backup.h"
 #include "storage/backup_file.h"
 #include "storage/verify.h"
+#include "storage/whole_file.h"
 #include "tests/storage_faults/workload.h"
 
 namespace waystation::testing {
@@ -80,6 +83,44 @@ class KeyFile final : public Workload {
       }
     }
     return content;
+  }
+};
+
+// A file of settings, replaced as a whole.
+class Settings final : public Workload {
+ public:
+  std::string name() const override { return "settings"; }
+
+  void run(const std::filesystem::path& directory, Promises& promises) override {
+    promises.begin("");
+    for (char value = '1'; value <= '6'; ++value) {
+      promises.make(
+          [&] {
+            write(directory, std::string(static_cast<std::size_t>(700 * (value - '0')), value));
+          },
+          [&] { return contentOf(directory); });
+    }
+  }
+
+  std::string recover(const std::filesystem::path& directory, bool) override {
+    return contentOf(directory);
+  }
+
+  void goOn(const std::filesystem::path& directory) override {
+    write(directory, "later");
+    if (contentOf(directory) != "later") throw std::runtime_error("settings are not kept");
+  }
+
+ private:
+  static void write(const std::filesystem::path& directory, const std::string& content) {
+    if (storage::replaceFile(directory / "settings", content) != 0) {
+      throw std::runtime_error("settings can't be written");
+    }
+  }
+
+  static std::string contentOf(const std::filesystem::path& directory) {
+    std::ifstream file(directory / "settings", std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
   }
 };
 
@@ -200,6 +241,7 @@ class Backups final : public Workload {
 std::vector<std::unique_ptr<Workload>> fileWorkloads() {
   std::vector<std::unique_ptr<Workload>> all;
   all.push_back(std::make_unique<KeyFile>());
+  all.push_back(std::make_unique<Settings>());
   all.push_back(std::make_unique<Backups>());
   return all;
 }
