@@ -208,6 +208,8 @@ void HubExchange::changes(const ChangesFrame& frame) {
       const std::string digest = linkDigest(chainSalt(chain->saltKey, number), body);
       chain->number = number;
       chain->hash = nextChainHash(chain->hash, digest);
+      // What it carries may have seen what came just before it.
+      if (change.dot.replica != links.incarnation) work.store().putChain(leaf_.leaf, *chain);
       letIn(work, {links.incarnation, number}, change, body, seal);
     }
     ++number;

@@ -11,7 +11,6 @@ constexpr std::int64_t kTenYearsMs = 3650 * kDayMs;
 
 Author::Author(const Settings& settings)
     : settings_(settings), random_(settings.seed * 0x9E3779B97F4A7C15ULL + 7) {
-  settings_.phones = 0;
   length_ = settings.days *
             (settings_.offices * kEventsOfAnOfficeDay + settings_.phones * kEventsOfAPhoneDay);
   const auto sometimes = [&](int most) {
@@ -25,6 +24,7 @@ Author::Author(const Settings& settings)
   add(12, &Author::reading);
   add(40, &Author::saving);
   add(30, &Author::exchanging);
+  add(sometimes(6), &Author::deleting);
   add(sometimes(8), &Author::handingOver);
   add(sometimes(10), &Author::sending);
   add(12, &Author::arriving);
@@ -41,7 +41,7 @@ Author::Author(const Settings& settings)
   repeats_ = sometimes(20);
   strangers_ = sometimes(20);
   smallFrames_ = sometimes(50);
-  roams_ = sometimes(40);
+  if (settings.roaming) roams_ = sometimes(40);
 }
 
 std::int64_t Author::draw(std::int64_t below) {
@@ -70,6 +70,14 @@ std::int64_t Author::someRecord(World& world, std::int64_t box, bool rootsOnly) 
     if (world.holds(box, record)) return record;
   }
   return 0;
+}
+
+// A hub goes back in time only where the story is about that.
+std::int64_t Author::anyToRestore(World& world) {
+  if (settings_.backwards) return chance(20) ? 0 : 1 + draw(world.boxes() - 1);
+  const std::int64_t hubs =
+      settings_.phones > 0 ? 1 + std::min(settings_.offices, settings_.phones) : 1;
+  return hubs < world.boxes() ? hubs + draw(world.boxes() - hubs) : 0;
 }
 
 // After few steps or after many: both ends of a transaction are met.
@@ -212,14 +220,14 @@ std::optional<Event> Author::restarting(World& world) {
 std::optional<Event> Author::copying(World& world) {
   Event event;
   event.kind = EventKind::kCopy;
-  event.node = settings_.backwards && chance(20) ? 0 : 1 + draw(world.boxes() - 1);
+  event.node = anyToRestore(world);
   return event;
 }
 
 std::optional<Event> Author::restoring(World& world) {
   Event event;
   event.kind = EventKind::kRestore;
-  event.node = settings_.backwards && chance(20) ? 0 : 1 + draw(world.boxes() - 1);
+  event.node = anyToRestore(world);
   const std::vector<std::int64_t>& copies = world.copies(event.node);
   if (copies.empty()) return std::nullopt;
   event.page = copies[std::size_t(draw(std::int64_t(copies.size())))];

@@ -44,6 +44,7 @@ class Author {
   std::int64_t anyOffice() { return 1 + draw(settings_.offices); }
   std::int64_t anybody(World& world);
   std::int64_t someRecord(World& world, std::int64_t box, bool rootsOnly);
+  std::int64_t anyToRestore(World& world);
   std::int64_t crashPoint();
 
   Settings settings_;

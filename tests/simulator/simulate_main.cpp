@@ -1,5 +1,5 @@
-// simulate --seed S [--seeds N] --offices K --phones P --days D [--hostile H] [--json]
-//          [--story FILE]
+// simulate --seed S [--seeds N] --offices K --phones P --days D [--hostile H]
+//          [--backwards] [--roaming] [--json] [--quiet] [--story FILE]
 // One line per seed, at the end the count of each kind of fault; exit 1 on any violation. A seed
 // that fails prints the shortest story found that still does; `--story` tells such a one again.
 
@@ -37,6 +37,10 @@ Arguments parsed(int count, char** words) {
     }
     if (word == "--backwards") {
       arguments.settings.backwards = true;
+      continue;
+    }
+    if (word == "--roaming") {
+      arguments.settings.roaming = true;
       continue;
     }
     if (word == "--quiet") {
@@ -162,7 +166,7 @@ int main(int count, char** words) {
   } catch (const std::invalid_argument& error) {
     std::cerr << "simulate: can't use " << error.what()
               << "\nusage: simulate --seed S [--seeds N] --offices K --phones P --days D "
-                 "[--hostile H] [--json] [--quiet] [--story FILE]\n";
+                 "[--hostile H] [--backwards] [--roaming] [--json] [--quiet] [--story FILE]\n";
     return 2;
   }
 }

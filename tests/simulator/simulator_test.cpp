@@ -37,7 +37,7 @@ TEST(Simulator, InjectsEveryKindOfFault) {
        {"answer cut", "answer lost", "request cut", "request in parts", "late request",
         "repeated request", "later version", "clock set back", "clock set forward", "restart",
         "restore", "crash while saving", "crash of a hub in an exchange",
-        "crash of a leaf in an exchange", "hand-over", "stale save"}) {
+        "crash of a leaf in an exchange", "hand-over", "stale save", "deletion"}) {
     EXPECT_GT(faults[kind], 0) << kind;
   }
 }

@@ -28,7 +28,6 @@ std::int64_t serialOf(std::string_view author) {
 }
 
 World::World(const Settings& settings) : settings_(settings) {
-  settings_.phones = 0;  // until an office is the hub of its phones
   for (std::int64_t i = 0; i <= settings_.offices + settings_.phones; ++i) {
     boxes_.push_back(newBox(i));
   }
@@ -58,8 +57,8 @@ World::Box World::newBox(std::int64_t number) const {
   const std::string name = number == 0 ? "HQ"
                            : phone < 0 ? officeName(number)
                                        : home + "-P" + std::to_string(phone);
-  box.node = std::make_unique<testing::TestNode>(name, number != 0,
-                                                 mixed(settings_.seed, 0, std::uint64_t(number)));
+  box.node = std::make_unique<testing::TestNode>(
+      name, number != 0, mixed(settings_.seed, 0, std::uint64_t(number)), home);
   return box;
 }
 

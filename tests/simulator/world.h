@@ -30,7 +30,8 @@ struct Settings {
   int phones = 0;
   int days = 10;
   int hostile = 0;         // enrolled offices that keep no rules
-  bool backwards = false;  // headquarters restored, boxes cloned
+  bool backwards = false;  // hubs restored, boxes cloned
+  bool roaming = false;    // phones call at other offices
 };
 
 inline constexpr std::array<const char*, 4> kFields = {"status", "need", "phone",
@@ -151,7 +152,7 @@ class World {
             const std::function<void()>& deed);
   std::int64_t hubFor(const Event& event);
   sync::HubExchange hubExchange(std::int64_t leaf, std::int64_t hub);
-  sync::LeafExchange leafExchange(std::int64_t leaf, std::int64_t upBytes);
+  sync::LeafExchange leafExchange(std::int64_t leaf, std::int64_t hub, std::int64_t upBytes);
 
   // After healing (world_checks.cpp).
   bool healRound();
@@ -175,8 +176,7 @@ class World {
   Settings settings_;
   std::vector<Box> boxes_;
   std::vector<std::unique_ptr<HostileLeaf>> hostile_;
-  std::set<std::pair<std::int64_t, std::int64_t>> guests_;  // phone, office
-  std::set<std::int64_t> evilRecords_;                      // that a hostile leaf was let write to
+  std::set<std::int64_t> evilRecords_;  // that a hostile leaf was let write to
   std::int64_t nowMs_ = kBeganMs;
   std::vector<std::int64_t> labels_;
   std::unordered_map<std::int64_t, Facts> facts_;

@@ -51,7 +51,7 @@ std::size_t World::exchangeUntilQuiet(std::int64_t number) {
     bool more = false;
     bool moved = false;
     const bool well = step(event, number, hub, [&] {
-      sync::LeafExchange up = leafExchange(number, 0);
+      sync::LeafExchange up = leafExchange(number, hub, 0);
       sync::HubExchange down = hubExchange(number, hub);
       const std::string request = up.request();
       down.receive(request);
@@ -124,6 +124,7 @@ void World::noteQuarantine() {
         fault("(refused: " + row.reason + ")");
         continue;
       }
+      if (row.state == storage::QuarantineState::kReleased) continue;  // it waited, and is in
       const std::int64_t serial = serialOf(sync::decodeChange(row.body).author);
       ledger_.keptAside(serial);
       fault("(kept aside: " + row.reason + ")");

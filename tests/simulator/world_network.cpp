@@ -43,15 +43,20 @@ std::int64_t World::hubFor(const Event& event) {
     return boxes_[std::size_t(event.node)].hub;
   }
   fault("phone at another office");
-  if (guests_.emplace(event.node, event.office).second) {
-    testing::enrol(*boxes_[std::size_t(event.office)].node, *boxes_[std::size_t(event.node)].node);
+  testing::TestNode& office = *boxes_[std::size_t(event.office)].node;
+  bool isKnown = false;  // an office that was restored may have forgotten it
+  {
+    const storage::Connections::Lease reader = office.connections().reader();
+    isKnown = storage::Store(*reader).leafByName(nameOf(event.node)).has_value();
   }
+  if (!isKnown) testing::enrol(office, *boxes_[std::size_t(event.node)].node);
   return event.office;
 }
 
-sync::LeafExchange World::leafExchange(std::int64_t leaf, std::int64_t upBytes) {
+sync::LeafExchange World::leafExchange(std::int64_t leaf, std::int64_t hub, std::int64_t upBytes) {
   testing::TestNode& node = *boxes_[std::size_t(leaf)].node;
-  return {node.replica(), node.connections(), node.key(), bytesWanted(upBytes)};
+  return {node.replica(), node.connections(), node.key(), bytesWanted(upBytes),
+          node.nameOfHub(*boxes_[std::size_t(hub)].node)};
 }
 
 sync::HubExchange World::hubExchange(std::int64_t leaf, std::int64_t hub) {
@@ -93,7 +98,7 @@ void World::send(const Event& event) {
   Flight flight;
   flight.box = event.node;
   flight.at = hubFor(event);
-  flight.leaf.reset(new sync::LeafExchange(leafExchange(event.node, event.upBytes)));
+  flight.leaf.reset(new sync::LeafExchange(leafExchange(event.node, flight.at, event.upBytes)));
   const bool sent =
       step(event, event.node, flight.at, [&] { flight.request = flight.leaf->request(); });
   if (!sent) return;
@@ -194,8 +199,13 @@ void World::checkFed(std::int64_t holder, const std::string& name, const std::st
 
 void World::noteOutcome(std::int64_t box, const sync::ExchangeOutcome& outcome) {
   if (outcome.rewound) fault("(rewound)");
-  // What a restored headquarters lost of its own writes stands at its offices: found, and mended.
-  if (boxes_[0].wasRestored) {
+  // What a restored hub lost of its own writes stands at its leaves: found, and mended.
+  bool hubWasRestored = false;
+  for (std::int64_t hub = boxes_[std::size_t(box)].hub; hub >= 0;
+       hub = boxes_[std::size_t(hub)].hub) {
+    hubWasRestored = hubWasRestored || boxes_[std::size_t(hub)].wasRestored;
+  }
+  if (hubWasRestored) {
     if (outcome.healing.any()) fault("(mended)");
     return;
   }

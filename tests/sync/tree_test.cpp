@@ -70,6 +70,18 @@ TEST_F(Tree, BringsWhatAPhoneWroteUpToHeadquartersUnderItsOwnDot) {
   EXPECT_EQ(other_.record(id)->value("name"), "\"A\"");
 }
 
+TEST_F(Tree, KeepsNothingAsideThatCameWithWhatItHadSeen) {
+  nairobi_.create("person", {{"name", "\"A\""}});
+  exchangeAll(hq_, nairobi_);
+  const RecordId id = nairobi_.create("person", {{"name", "\"B\""}});
+  exchangeAll(nairobi_, phone_);
+  phone_.edit(id, "name", "\"C\"");
+  exchangeAll(nairobi_, phone_);
+  exchangeAll(hq_, nairobi_);
+  settle();
+  EXPECT_EQ(hq_.record(id)->value("name"), "\"C\"");
+}
+
 TEST_F(Tree, BringsWhatHeadquartersWroteDownToThePhones) {
   const RecordId id = hq_.create("case_file", {{"_custody", "\"NBO\""}, {"status", "\"new\""}});
   const RecordId notice = hq_.create("notice", {{"_scope", "\"all\""}});
