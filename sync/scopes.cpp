@@ -22,7 +22,8 @@ void release(Work& work, std::int64_t leaf, const std::string& root) {
   work.tellLeaves();
 }
 
-// A named root stays where its own fields say so or another root in scope still names it.
+// A named root stays where its own fields say so or another root in scope still names it; else what
+// it names goes in the same way.
 void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::string& root) {
   release(work, leaf.leaf, root);
   for (const std::string& named : work.store().namedBy(root)) {
@@ -30,7 +31,7 @@ void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::strin
     if (!row || isMeantFor(*row, leaf, work.replica().node()) ||
         !work.store().inScope(leaf.leaf, named))
       continue;
-    if (!work.store().isNamedInScope(leaf.leaf, named, root)) release(work, leaf.leaf, named);
+    if (!work.store().isNamedInScope(leaf.leaf, named, root)) releaseWithNamed(work, leaf, named);
   }
 }
 

@@ -173,6 +173,21 @@ TEST_F(Scope, OfAPersonNamedByTwoCasesLastsUntilTheSecondHasGone) {
   EXPECT_TRUE(mombasa_.record(person));
 }
 
+TEST_F(Scope, OfAPersonGoesWithTheCaseThoughAnotherPersonWhoGoesTooNamesIt) {
+  const RecordId person = hq_.create("person", {{"name", "\"A\""}});
+  const RecordId child = hq_.create("person", {{"mother", referenceValue(person)}});
+  const RecordId id = hq_.create("case_file", {{"person", referenceValue(person)},
+                                               {"child", referenceValue(child)},
+                                               {"_custody", "\"NBO\""}});
+  settle();
+  ASSERT_TRUE(nairobi_.record(person));
+  handOver(id, "MBA");
+  settle();
+  EXPECT_FALSE(nairobi_.record(child));
+  EXPECT_FALSE(nairobi_.record(person));
+  EXPECT_TRUE(mombasa_.record(person));
+}
+
 TEST_F(Scope, SeesOnlyItsPartOfAChangeThatTouchesTwoCases) {
   const auto ids = createOneForEach();
   settle();
