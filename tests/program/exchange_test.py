@@ -90,8 +90,9 @@ def cut_through(pair):
     offsets = [pair.random.randint(1, whole) for _ in range(CUTS)]
     print(f"an exchange of {CHANGES} changes each way takes {whole} B on the wire; cuts after "
           f"{', '.join(map(str, offsets))} B")
+    # Counted from before the new line: the office may have met a cut on it before we can ask.
+    begun, seen, waited = after["cuts"], 0, []
     pair.line.become(cut_after_bytes=offsets)
-    begun, seen, waited = pair.line.counts()["cuts"], 0, []
     while seen < CUTS and pair.rounds < MOST_ROUNDS:
         if pair.waiting() == 0:
             pair.write()
