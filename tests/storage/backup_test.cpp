@@ -37,6 +37,12 @@ ByteSource sourceOf(const std::string& bytes) {
   };
 }
 
+BackupReader readerOf(const std::string& bytes, char key = 'b') {
+  ByteSource source = sourceOf(bytes);
+  const BackupHead head = readBackupHead(source);
+  return {source, backupKey(key), head};
+}
+
 // A backup in memory of a file and a database.
 struct Backup {
   BackupHead head;
@@ -55,9 +61,7 @@ Backup backUp(Snapshot& snapshot, const std::string& salt = "salt") {
 }
 
 void restore(const std::string& bytes, const std::filesystem::path& to, char key = 'r') {
-  ByteSource source = sourceOf(bytes);
-  const BackupHead head = readBackupHead(source);
-  BackupReader reader(source, backupKey(), head);
+  BackupReader reader = readerOf(bytes);
   EXPECT_EQ(reader.next().bytes, "{}");
   const BackupSection section = reader.next();
   RebuiltDatabase rebuilt(to, keyOf(key));
@@ -66,11 +70,7 @@ void restore(const std::string& bytes, const std::filesystem::path& to, char key
 }
 
 std::string codeOfReading(const std::string& bytes) {
-  return codeOf([&] {
-    ByteSource source = sourceOf(bytes);
-    const BackupHead head = readBackupHead(source);
-    BackupReader(source, backupKey(), head).skipToEnd();
-  });
+  return codeOf([&] { readerOf(bytes).skipToEnd(); });
 }
 
 struct Store {
@@ -216,10 +216,7 @@ TEST(Backup, OfALaterVersionSaysSo) {
 TEST(Backup, OpensUnderItsOwnKeyOnly) {
   Store store(5);
   const Backup backup = backUp(*store.snapshot());
-  ByteSource source = sourceOf(backup.bytes);
-  const BackupHead head = readBackupHead(source);
-  EXPECT_EQ(codeOf([&] { BackupReader(source, backupKey('x'), head).skipToEnd(); }),
-            "backup.damaged");
+  EXPECT_EQ(codeOf([&] { readerOf(backup.bytes, 'x').skipToEnd(); }), "backup.damaged");
 }
 
 TEST(Backup, DifferenceHoldsOnlyWhatChanged) {
@@ -228,8 +225,7 @@ TEST(Backup, DifferenceHoldsOnlyWhatChanged) {
   addRow(*store.connections->writer(), 5'000, "somebody new");
   const std::unique_ptr<Snapshot> snapshot = store.snapshot();
 
-  ByteSource base = sourceOf(whole.bytes);
-  BackupReader baseReader(base, backupKey(), readBackupHead(base));
+  BackupReader baseReader = readerOf(whole.bytes);
   baseReader.next();
   baseReader.next();
   BackupHead head = headOf("difference", whole.head.name);
@@ -240,18 +236,39 @@ TEST(Backup, DifferenceHoldsOnlyWhatChanged) {
   EXPECT_GT(changed, 0U);
   EXPECT_LE(changed, 4U);
 
-  ByteSource again = sourceOf(whole.bytes);
-  BackupReader under(again, backupKey(), readBackupHead(again));
+  BackupReader under = readerOf(whole.bytes);
   under.next();
   under.next();
-  ByteSource source = sourceOf(bytes);
-  BackupReader reader(source, backupKey(), readBackupHead(source));
+  BackupReader reader = readerOf(bytes);
   const BackupSection section = reader.next();
   RebuiltDatabase rebuilt(store.directory / "r.db", keyOf('r'));
   rebuildDatabase(rebuilt, reader, section, &under, kQuietly);
   EXPECT_EQ(reader.next().type, BackupSection::Type::kEnd);
   Database restored(store.directory / "r.db", keyOf('r'), OpenMode::kReadOnly);
   EXPECT_EQ(numberFrom(restored, "SELECT count(*) FROM people"), 3'001);
+}
+
+// The seeds of fuzz_backup_reader: what this program wrote once, it reads for ever.
+TEST(Backup, OfEarlierDaysComesBack) {
+  const std::filesystem::path seeds =
+      std::filesystem::path(WAYSTATION_SOURCE_DIR) / "tests/fuzz/corpus/fuzz_backup_reader";
+  const std::string whole = bytesOf(seeds / "whole").substr(1);
+  const std::string difference = bytesOf(seeds / "difference").substr(1);
+  BackupReader under = readerOf(whole);
+  EXPECT_EQ(under.next().bytes, "{}");
+  under.next();
+  BackupReader reader = readerOf(difference);
+  EXPECT_EQ(reader.next().bytes, "{}");
+  const BackupSection section = reader.next();
+  EXPECT_EQ(section.type, BackupSection::Type::kDifference);
+  const TemporaryDirectory directory;
+  {
+    RebuiltDatabase rebuilt(directory / "r.db", keyOf('r'));
+    rebuildDatabase(rebuilt, reader, section, &under, kQuietly);
+  }
+  Database restored(directory / "r.db", keyOf('r'), OpenMode::kReadOnly);
+  EXPECT_EQ(textFrom(restored, "SELECT name FROM people WHERE id = 99"), "person 99");
+  EXPECT_EQ(textFrom(restored, "SELECT name FROM people WHERE id = 100"), "somebody else");
 }
 
 TEST(BackupFile, IsThereWholeOrNotAtAll) {
