@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "crypto/hash.h"
+#include "sync/deletion.h"
 
 namespace waystation::model {
 namespace {
@@ -20,17 +21,21 @@ constexpr const char* kCustody = "_custody";
 
 using Set = std::uint16_t;  // of writes: bit 3 * replica + how many it had made before
 
-enum class Operation { kWrite, kEdit, kStale, kHandOver };
-constexpr std::array<const char*, 4> kNames = {"writes unread", "edits", "saves an older page",
-                                               "hands over"};
+enum class Operation { kWrite, kEdit, kStale, kHandOver, kDelete, kDeleteStale, kRestore };
+constexpr std::array<const char*, 7> kNames = {
+    "writes unread", "edits",   "saves an older page",
+    "hands over",    "deletes", "deletes what an older page shows",
+    "restores"};
 
-enum class Target : std::uint8_t { kNone, kPlainField, kCustodyField };
+enum class Target : std::uint8_t { kNone, kPlainField, kCustodyField, kDeletedField };
 
 // What is known of a write without looking at any context.
 struct Wrote {
   Target target = Target::kNone;
   Set read = 0;    // writes of the same field that its writer had read, with all that those had
   Set causes = 0;  // all writes that its replica had then
+  bool deletes = false;
+  Set covers = 0;  // of a deletion: writes of the plain field that the deleter had read
 
   bool sameField(const Wrote& other) const { return target == other.target; }
 };
@@ -71,6 +76,11 @@ sync::Dot dotOf(int id) {
 
 int idOf(const sync::Dot& dot) {
   return idOf(static_cast<int>(dot.replica) - 1, static_cast<int>(dot.counter) - 1);
+}
+
+std::string_view fieldOf(Target target) {
+  if (target == Target::kDeletedField) return sync::kDeletedField;
+  return target == Target::kPlainField ? kPlain : kCustody;
 }
 
 class Explorer {
@@ -114,6 +124,7 @@ class Explorer {
   void joinInEveryOrder(const State& state);
   void deliverLate(const State& state);
   void check(const State& state, int at);
+  void checkDeletion(const State& state, int id, const sync::Sibling& sibling, Set live);
   void step(const State& state, int changed, const std::string& what);
   std::string canonical(const State& state) const;
   std::string keyOf(const State& state, const std::array<int, kReplicas>& as) const;
@@ -167,6 +178,24 @@ sync::Context seenOf(const sync::Context& read, const sync::Field* field, sync::
   return seen;
 }
 
+// What the sets say of a record that shows these writes: every deletion stands unrestored, and one
+// of them has read all that is shown.
+bool isHiddenIn(const State& state, Set shown) {
+  Set plain = 0;
+  bool hides = false;
+  bool isRestored = false;
+  each(shown, [&](int id) {
+    const Wrote& wrote = state.wrote[std::size_t(id)];
+    if (wrote.target == Target::kPlainField) plain = static_cast<Set>(plain | bit(id));
+    if (wrote.target == Target::kDeletedField) isRestored = isRestored || !wrote.deletes;
+  });
+  each(shown, [&](int id) {
+    const Wrote& wrote = state.wrote[std::size_t(id)];
+    hides = hides || (wrote.deletes && (plain & ~wrote.covers) == 0);
+  });
+  return hides && !isRestored;
+}
+
 void Explorer::operate(const State& state, int at, Operation operation) {
   const Replica& now = state.replicas[std::size_t(at)];
   Wrote wrote;
@@ -175,18 +204,38 @@ void Explorer::operate(const State& state, int at, Operation operation) {
       wrote.target = Target::kPlainField;
       break;
     case Operation::kEdit:
-      wrote = {Target::kPlainField, readWith(state, now.shown, Target::kPlainField), 0};
+      wrote = {Target::kPlainField, readWith(state, now.shown, Target::kPlainField)};
       if (wrote.read == 0) return;  // the same as a write unread
       break;
     case Operation::kStale:
       if (now.shownBefore == now.shown) return;
-      wrote = {Target::kPlainField, readWith(state, now.shownBefore, Target::kPlainField), 0};
+      wrote = {Target::kPlainField, readWith(state, now.shownBefore, Target::kPlainField)};
       if (wrote.read == 0) return;
       break;
     case Operation::kHandOver:
       if (at != 0) return;
-      wrote = {Target::kCustodyField, readWith(state, now.shown, Target::kCustodyField), 0};
+      wrote = {Target::kCustodyField, readWith(state, now.shown, Target::kCustodyField)};
       break;
+    case Operation::kDeleteStale:
+      if (now.shownBefore == now.shown) return;
+      [[fallthrough]];
+    case Operation::kDelete: {
+      if (isHiddenIn(state, now.shown)) return;
+      const Set page = operation == Operation::kDelete ? now.shown : now.shownBefore;
+      wrote = {Target::kDeletedField, readWith(state, page, Target::kDeletedField)};
+      wrote.deletes = true;
+      wrote.covers = readWith(state, page, Target::kPlainField);
+      break;
+    }
+    case Operation::kRestore: {
+      Set deletions = 0;
+      each(now.shown, [&](int id) {
+        if (state.wrote[std::size_t(id)].deletes) deletions = static_cast<Set>(deletions | bit(id));
+      });
+      if (deletions == 0) return;
+      wrote = {Target::kDeletedField, readWith(state, now.shown, Target::kDeletedField)};
+      break;
+    }
   }
   const int id = idOf(at, now.made);
   // A save covers those writes of its own replica, too, that had been replaced there before.
@@ -218,10 +267,14 @@ void Explorer::operate(const State& state, int at, Operation operation) {
 Change Explorer::made(const State& state, int at, Operation operation, const Wrote& wrote) {
   const Replica& now = state.replicas[std::size_t(at)];
   const int id = idOf(at, now.made);
-  const char* field = wrote.target == Target::kPlainField ? kPlain : kCustody;
-  const Record& page = operation == Operation::kStale ? *now.before : *now.record;
+  const std::string field(fieldOf(wrote.target));
+  const bool isOlderPage = operation == Operation::kStale || operation == Operation::kDeleteStale;
+  const Record& page = isOlderPage ? *now.before : *now.record;
   const sync::Field* read = operation == Operation::kWrite ? nullptr : page.field(field);
-  const std::string value = "\"" + std::to_string(id) + "\"";
+  std::string value = "\"" + std::to_string(id) + "\"";
+  if (wrote.target == Target::kDeletedField) {
+    value = wrote.deletes ? sync::deletionValue(sync::contextsOf(page)) : sync::kNotDeleted;
+  }
   const sync::Context seen = seenOf(read == nullptr ? sync::Context{} : sync::contextOf(*read),
                                     now.record->field(field), dotOf(id).replica);
   return {dotOf(id), std::uint64_t(id + 1), "x@HQ", {{kRecord, {{field, seen, value}}}}};
@@ -289,10 +342,32 @@ void Explorer::check(const State& state, int at) {
           problem("a context covers what was not read, or does not cover what was");
         }
       });
+      if (wrote.deletes) checkDeletion(state, id, sibling, live);
     }
   }
   if ((replica.shown & ~shown) != 0) problem("a sibling is lost");
   if ((shown & ~replica.shown) != 0) problem("a sibling is resurrected");
+  if (settings_.isHidden(*replica.record) != isHiddenIn(state, replica.shown)) {
+    problem("a record is hidden that should be seen, or seen though it was deleted");
+  }
+}
+
+// A deletion names what its writer had read and nothing else that is still shown anywhere.
+void Explorer::checkDeletion(const State& state, int id, const sync::Sibling& sibling, Set live) {
+  const std::optional<sync::ReadContexts> told = sync::deletionOf(sibling.value);
+  if (!told) {
+    problem("a deletion is none");
+    return;
+  }
+  const auto context = told->find(kPlain);
+  const Set covers = state.wrote[std::size_t(id)].covers;
+  each(live, [&](int other) {
+    if (state.wrote[std::size_t(other)].target != Target::kPlainField) return;
+    const bool isTold = context != told->end() && context->second.covers(dotOf(other));
+    if (isTold != ((covers & bit(other)) != 0)) {
+      problem("a deletion covers what was not read, or does not cover what was");
+    }
+  });
 }
 
 // Each change ever made comes once more to each replica, where that has it, has it not yet, or had
@@ -371,7 +446,7 @@ std::string Explorer::keyOf(const State& state, const std::array<int, kReplicas>
     });
     return all;
   };
-  std::string key(std::size_t(kReplicas * 5 + kWrites * 3), '\0');
+  std::string key(std::size_t(kReplicas * 5 + kWrites * 5), '\0');
   const auto put = [&](std::size_t place, unsigned set) {
     key[place] = static_cast<char>(set & 0xff);
     key[place + 1] = static_cast<char>(set >> 8U);
@@ -387,9 +462,10 @@ std::string Explorer::keyOf(const State& state, const std::array<int, kReplicas>
     const Wrote& wrote = state.wrote[std::size_t(id)];
     const auto named =
         std::size_t(idOf(as[std::size_t(id / kMostPerReplica)], id % kMostPerReplica));
-    const std::size_t place = kReplicas * 5 + named * 3;
-    key[place] = static_cast<char>(wrote.target);
+    const std::size_t place = kReplicas * 5 + named * 5;
+    key[place] = static_cast<char>(2 * static_cast<int>(wrote.target) + (wrote.deletes ? 1 : 0));
     put(place + 1, renamed(wrote.read));
+    put(place + 3, renamed(wrote.covers));
   });
   return key;
 }

@@ -8,14 +8,16 @@
 #include <unordered_set>
 #include <vector>
 
+#include "sync/deletion.h"
 #include "sync/record.h"
 
 namespace waystation::model {
 
 // An exhaustive model of one record at three replicas. Every order is tried in which the replicas
-// write, save on an older page, settle and hand over, and in which each takes over
+// write, save on an older page, settle, delete, restore and hand over, and in which each takes over
 // what another holds; after each step the real records are held against sets of writes, which know
-// nothing of contexts: a write is there until somebody writes who had read it.
+// nothing of contexts: a write is there until somebody writes who had read it, and the record is
+// hidden while a deletion has read all that is there and nobody has restored it.
 //
 // What a replica takes over is the other's record as pruned changes, forwards, backwards and twice.
 // Beside it, each single change ever made is delivered late and again to each replica, and at the
@@ -30,6 +32,7 @@ struct Settings {
   int operations = 4;  // in a story, of all replicas together
   int perReplica = 3;
   Join join = sync::joinEdit;
+  std::function<bool(const sync::Record&)> isHidden = sync::isHidden;
   std::size_t problemsKept = 1;
 };
 

@@ -53,5 +53,20 @@ TEST(Model, FindsAComparisonTurnedRoundInTheJoin) {
   EXPECT_FALSE(explored(settingsOf(forgetfulJoin)).problems.empty());
 }
 
+// The real rule with one comparison left out: that a deletion has read each sibling.
+bool hiddenByAnyDeletion(const sync::Record& record) {
+  const sync::Field* deleted = record.field(sync::kDeletedField);
+  return deleted != nullptr &&
+         std::all_of(deleted->begin(), deleted->end(), [](const sync::Sibling& sibling) {
+           return sync::deletionOf(sibling.value).has_value();
+         });
+}
+
+TEST(Model, FindsADeletionThatHidesWhatTheDeleterHadNotRead) {
+  Settings settings = settingsOf(sync::joinEdit);
+  settings.isHidden = hiddenByAnyDeletion;
+  EXPECT_FALSE(explored(settings).problems.empty());
+}
+
 }  // namespace
 }  // namespace waystation::model
