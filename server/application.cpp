@@ -121,6 +121,7 @@ Json statusOf(Node& node) {
     }
     addHealings(status, store);
   });
+  if (isPageKeyRotationUnfinished(node)) status["pageKeys"] = {{"unfinished", true}};
   std::error_code ignored;
   status["diskFreeBytes"] = std::filesystem::space(node.directory(), ignored).available;
   status["certificateDays"] = certificateDays(node);
@@ -129,7 +130,7 @@ Json statusOf(Node& node) {
 }
 
 Application::Application(Node& node, ApplicationSettings settings)
-    : node_(node), settings_(std::move(settings)), entrance_(node) {
+    : node_(node), settings_(std::move(settings)), entrance_(node), pageKeys_(node) {
   http::addApiRoutes(peopleRouter_, node_, entrance_,
                      {[this] { return status(); }, [this] { return syncPort(); }});
   if (!settings_.web.empty()) {
@@ -167,9 +168,11 @@ void Application::start() {
   if (offices_) offices_->start();
   people_->start();
   if (syncClient_) syncClient_->start();
+  pageKeys_.start();
 }
 
 void Application::stop() {
+  pageKeys_.stop();
   if (syncClient_) syncClient_->stop();
   people_->stop();
   if (offices_) offices_->stop();
@@ -212,10 +215,22 @@ Json Application::leavesState() {
   });
 }
 
+// What statusOf() says of an unfinished change, with how far it has come.
+void Application::addPageKeys(Json& status) {
+  if (!status.contains("pageKeys")) return;
+  const PageKeyContinuation::State state = pageKeys_.state();
+  if (state.isRunning) {
+    status["pageKeys"]["pagesDone"] = state.progress.pagesDone;
+    status["pageKeys"]["pages"] = state.progress.pages;
+  }
+  if (!state.failure.empty()) status["pageKeys"]["error"] = state.failure;
+}
+
 Json Application::status() {
   Json status = statusOf(node_);
   status["url"] = url();
   if (syncClient_) addLink(status, syncClient_->view());
+  addPageKeys(status);
   if (!endpoint_) return status;
   status["syncUrl"] = "https://localhost:" + std::to_string(syncPort());
   status["leaves"] = leavesState();

@@ -12,6 +12,7 @@
 #include "server/http/sync_client.h"
 #include "server/http/sync_endpoint.h"
 #include "server/node.h"
+#include "server/page_key_rotation.h"
 
 namespace waystation::server {
 
@@ -53,6 +54,7 @@ class Application {
  private:
   void committed(bool forHub, bool forLeaves);
   http::Json leavesState();
+  void addPageKeys(http::Json& status);
 
   Node& node_;
   ApplicationSettings settings_;
@@ -63,6 +65,7 @@ class Application {
   std::unique_ptr<http::SyncClient> syncClient_;  // office
   std::unique_ptr<http::Server> people_;
   std::unique_ptr<http::Server> offices_;  // HQ
+  PageKeyContinuation pageKeys_;
 };
 
 // What can be said of a node of which no server runs: as Application::status(), without a link.

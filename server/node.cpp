@@ -191,6 +191,10 @@ sync::ErasureCounts Node::erase(const std::string& person, const std::vector<syn
   return counts;
 }
 
+std::vector<NodeDatabase> Node::databases() {
+  return {{"node.db", keys_->database, *connections_}};
+}
+
 BackupSource Node::backupSource() {
   return {directory_, config().name, *keys_, *connections_, clock_.nowMs()};
 }

@@ -18,6 +18,7 @@
 #include "server/cases/programme_pack.h"
 #include "server/directory_lock.h"
 #include "server/node_backup.h"
+#include "server/node_databases.h"
 #include "server/node_keys.h"
 #include "storage/store.h"
 #include "sync/erasure.h"
@@ -87,6 +88,8 @@ class Node {
   crypto::Random& random() { return random_; }
   const cases::Programmes& programmes() const { return programmes_; }
   const crypto::SigningKey& signingKey() const { return *signingKey_; }
+  // All that the node keeps, for what goes over every page: check, backups, a new page key.
+  std::vector<NodeDatabase> databases();
   // For storage::verifyPages, which reads beside the open store.
   const crypto::Secret& databaseKey() const { return keys_->database; }
   // For makeBackup, which reads beside what goes on.

@@ -53,6 +53,20 @@ std::string healingSentence(const Json& status) {
          " It means a defect, a failing disk or tampering: tell headquarters.";
 }
 
+std::string pageKeySentence(const Json& status) {
+  if (!status.contains("pageKeys")) return {};
+  const Json& keys = status["pageKeys"];
+  if (keys.contains("error")) {
+    return "The change of the page key could not go on: " + keys["error"].get<std::string>();
+  }
+  if (!keys.contains("pages")) {
+    return "A change of the page key is not finished: the server goes on with it when it starts.";
+  }
+  return "The page key is being changed: " +
+         cases::groupedNumber(keys["pagesDone"].get<std::uint64_t>()) + " of " +
+         cases::groupedNumber(keys["pages"].get<std::uint64_t>()) + " pages.";
+}
+
 std::vector<std::string> sentencesOf(const Json& status) {
   std::vector<std::string> lines = {status.value("olderCopy", ""), linkSentence(status)};
   const auto number = [&](const char* name) {
@@ -63,6 +77,7 @@ std::vector<std::string> sentencesOf(const Json& status) {
     lines.push_back(agreeSentence(status));
   }
   lines.push_back(healingSentence(status));
+  lines.push_back(pageKeySentence(status));
   for (const Json& leaf : status.value("leaves", Json::array())) {
     lines.push_back(
         "Office " + leaf.value("office", "") + ": " + leaf.value("state", "") + ", " +

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import stat
 import subprocess
 
@@ -151,6 +152,51 @@ class Rotation(KeyTest):
         status = json.loads(self.assertDone(node.run("check", "--json")))
         self.assertEqual(status["findings"], 0)
         self.assertEqual(status["records"], 4)
+
+    def epochs(self, node, name="node.db"):
+        """The numbers of the page keys that the pages of a database are under (store-format.md)."""
+        with open(os.path.join(node.data, name), "rb") as file:
+            content = file.read()
+        return {int.from_bytes(content[at + 4072:at + 4076], "big")
+                for at in range(0, len(content), 4096)}
+
+    def kill_amid_a_rotation(self, server, node):
+        """Kills the server once pages are being overwritten; whether that was in the middle."""
+        command = subprocess.Popen([program.program, "key", "rotate", "--data", node.data],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        while not os.path.exists(os.path.join(node.data, "node.db-rekey")):
+            if command.poll() is not None:
+                return False
+        server.end(signal.SIGKILL)
+        command.wait(program.PATIENCE)
+        return os.path.exists(os.path.join(node.data, "node.db-rekey"))
+
+    def test_a_server_killed_in_the_middle_goes_on_when_it_starts_again(self):
+        node = self.node()
+        self.assertDone(node.add_user())
+        cases = os.path.join(self.folder, "cases.jsonl")
+        with open(cases, "w") as file:
+            file.writelines(program.bench_lines(1500))
+        self.assertDone(node.run("import", "--as", "cases", cases))
+        key = 1
+        for _ in range(20):
+            key += 1
+            with node.serve() as server:
+                if self.kill_amid_a_rotation(server, node):
+                    break
+        self.assertLess(min(self.epochs(node)), key, "it was over before it was killed")
+        self.assertIn("is not finished", self.assertDone(node.run("status")))
+        with node.serve() as server:
+            caller = server.caller()
+            while "pageKeys" in json.loads(self.assertDone(
+                    node.run("status", "--json", passphrase=False))):
+                self.assertEqual(caller.save_person("meanwhile").status, 200)
+            caller.close()
+            self.assertEqual(server.end(), 0)
+        self.assertEqual(self.epochs(node), {key})
+        self.assertFalse(os.path.exists(os.path.join(node.data, "node.db-rekey")))
+        self.assertDone(node.run("check"))
 
     def test_it_works_without_a_server_and_leaves_the_slots_alone(self):
         node = self.node()
