@@ -6,88 +6,13 @@
 #include <thread>
 
 #include "storage/backup_file.h"
-#include "tests/support/storage/store_on_disk.h"
+#include "tests/support/storage/backup_in_memory.h"
 
 namespace waystation::storage {
 namespace {
 
-const auto kNever = [] { return false; };
-const auto kQuietly = [](std::uint32_t) {};
-
-crypto::Secret backupKey(char byte = 'b') {
-  return keyOf(byte);
-}
-
-BackupHead headOf(const std::string& salt, const std::string& base = "") {
-  BackupHead head;
-  head.storeId = std::string(16, 'i');
-  head.salt = salt + std::string(32 - salt.size(), '-');
-  head.madeMs = 1'700'000'000'000;
-  head.base = base;
-  head.keySlots = "the key file";
-  return head;
-}
-
-ByteSource sourceOf(const std::string& bytes) {
-  return [bytes, at = std::size_t{0}](char* out, std::size_t size) mutable {
-    const std::size_t part = std::min(size, bytes.size() - at);
-    bytes.copy(out, part, at);
-    at += part;
-    return part;
-  };
-}
-
-BackupReader readerOf(const std::string& bytes, char key = 'b') {
-  ByteSource source = sourceOf(bytes);
-  const BackupHead head = readBackupHead(source);
-  return {source, backupKey(key), head};
-}
-
-// A backup in memory of a file and a database.
-struct Backup {
-  BackupHead head;
-  std::string bytes;
-};
-
-Backup backUp(Snapshot& snapshot, const std::string& salt = "salt") {
-  Backup backup{headOf(salt), {}};
-  backup.bytes = encodeBackupHead(backup.head);
-  BackupWriter writer([&](std::string_view part) { backup.bytes += part; }, backupKey(),
-                      backup.head);
-  writer.addFile("node.json", "{}");
-  writer.addDatabase("node.db", snapshot, kQuietly);
-  writer.finish();
-  return backup;
-}
-
-void restore(const std::string& bytes, const std::filesystem::path& to, char key = 'r') {
-  BackupReader reader = readerOf(bytes);
-  EXPECT_EQ(reader.next().bytes, "{}");
-  const BackupSection section = reader.next();
-  RebuiltDatabase rebuilt(to, keyOf(key));
-  rebuildDatabase(rebuilt, reader, section, nullptr, kQuietly);
-  EXPECT_EQ(reader.next().type, BackupSection::Type::kEnd);
-}
-
-std::string codeOfReading(const std::string& bytes) {
-  return codeOf([&] { readerOf(bytes).skipToEnd(); });
-}
-
-struct Store {
-  explicit Store(int rows) {
-    storeWithRows(directory / "s.db", rows).reset();
-    connections =
-        std::make_unique<Connections>(directory / "s.db", keyOf('k'), OpenMode::kReadWrite, 2);
-  }
-  std::unique_ptr<Snapshot> snapshot() {
-    return std::make_unique<Snapshot>(*connections, directory / "s.db", keyOf('k'), kNever);
-  }
-  TemporaryDirectory directory;
-  std::unique_ptr<Connections> connections;
-};
-
 TEST(Backup, ComesBackUnderAnotherKey) {
-  Store store(200);
+  SourceStore store(200);
   const Backup backup = backUp(*store.snapshot());
   restore(backup.bytes, store.directory / "r.db");
   Database restored(store.directory / "r.db", keyOf('r'), OpenMode::kReadWrite);
@@ -97,7 +22,7 @@ TEST(Backup, ComesBackUnderAnotherKey) {
 }
 
 TEST(Backup, HoldsTheMomentOfItsSnapshotWhileOthersWrite) {
-  Store store(50);
+  SourceStore store(50);
   std::unique_ptr<Snapshot> snapshot = store.snapshot();
   {
     const Connections::Lease writer = store.connections->writer();
@@ -113,7 +38,7 @@ TEST(Backup, HoldsTheMomentOfItsSnapshotWhileOthersWrite) {
 }
 
 TEST(Backup, OfAStoreThatFiveThreadsWriteToIsAPrefixOfEachThreadsWork) {
-  Store store(0);
+  SourceStore store(0);
   std::atomic<bool> stop = false;
   std::vector<std::thread> writers;
   for (std::int64_t thread = 0; thread < 5; ++thread) {
@@ -144,7 +69,7 @@ TEST(Backup, OfAStoreThatFiveThreadsWriteToIsAPrefixOfEachThreadsWork) {
 }
 
 TEST(Backup, OfADamagedStoreIsRefused) {
-  Store store(500);
+  SourceStore store(500);
   std::unique_ptr<Snapshot> snapshot = store.snapshot();
   std::string bytes = bytesOf(store.directory / "s.db");
   ASSERT_GT(bytes.size(), 3 * kPageSize);
@@ -155,7 +80,7 @@ TEST(Backup, OfADamagedStoreIsRefused) {
 }
 
 TEST(Backup, IsRefusedWhereverABitIsFlipped) {
-  Store store(20);
+  SourceStore store(20);
   const Backup backup = backUp(*store.snapshot());
   ASSERT_EQ(codeOfReading(backup.bytes), "");
   const std::size_t step = std::max<std::size_t>(1, backup.bytes.size() / 400);
@@ -170,7 +95,7 @@ TEST(Backup, IsRefusedWhereverABitIsFlipped) {
 }
 
 TEST(Backup, CutAnywhereIsRefused) {
-  Store store(20);
+  SourceStore store(20);
   Backup backup = backUp(*store.snapshot());
   const std::size_t headSize = encodeBackupHead(backup.head).size();
   const std::size_t step = std::max<std::size_t>(1, backup.bytes.size() / 100);
@@ -186,7 +111,7 @@ TEST(Backup, CutAnywhereIsRefused) {
 // Parts that authenticate one by one must also come in their order, and to their end.
 TEST(Backup, WithItsPartsCutOffOrExchangedIsRefused) {
   constexpr std::size_t kSealedChunk = 256 * 1024 + 16;
-  Store store(0);
+  SourceStore store(0);
   {
     const Connections::Lease writer = store.connections->writer();
     crypto::SystemRandom random;
@@ -204,7 +129,7 @@ TEST(Backup, WithItsPartsCutOffOrExchangedIsRefused) {
 }
 
 TEST(Backup, OfALaterVersionSaysSo) {
-  Store store(1);
+  SourceStore store(1);
   Backup backup = backUp(*store.snapshot());
   std::string head = encodeBackupHead(backup.head);
   head[9] = 2;
@@ -214,13 +139,13 @@ TEST(Backup, OfALaterVersionSaysSo) {
 }
 
 TEST(Backup, OpensUnderItsOwnKeyOnly) {
-  Store store(5);
+  SourceStore store(5);
   const Backup backup = backUp(*store.snapshot());
   EXPECT_EQ(codeOf([&] { readerOf(backup.bytes, 'x').skipToEnd(); }), "backup.damaged");
 }
 
 TEST(Backup, DifferenceHoldsOnlyWhatChanged) {
-  Store store(3'000);
+  SourceStore store(3'000);
   const Backup whole = backUp(*store.snapshot(), "whole");
   addRow(*store.connections->writer(), 5'000, "somebody new");
   const std::unique_ptr<Snapshot> snapshot = store.snapshot();
