@@ -48,6 +48,9 @@ class Application {
   // What GET /api/v1/sync and `waystation status` say; nothing personal.
   http::Json status();
 
+  // Who is logged in.
+  access::Entrance& entrance() { return entrance_; }
+
   // nullptr at HQ.
   http::SyncClient* syncClient() { return syncClient_.get(); }
 

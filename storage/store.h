@@ -43,6 +43,7 @@ class Store {
   bool isShown(const RecordRow& row);
   std::int64_t countRecords(std::string_view kind);
   std::int64_t countConflicts();
+  std::vector<ConflictCount> conflictsByKind();
   void eachRecord(const std::function<void(const RecordRow&)>& visit);
   std::optional<RootRow> root(std::string_view id);
   void putRoot(std::string_view id, const RootRow& row);
@@ -215,6 +216,9 @@ class Store {
   void putSearch(std::int64_t recordRow, std::string_view words);
   void removeSearch(std::int64_t recordRow);
   void clearSearch();
+  // Which of these texts a query finds, as the index would find them.
+  static std::vector<std::size_t> matching(const std::vector<std::string>& words,
+                                           std::string_view query);
   // Which record an imported row became: a projection too.
   void putImportKey(std::string_view kind, std::string_view key, std::string_view recordId);
   std::optional<std::string> importedRecord(std::string_view kind, std::string_view key);

@@ -160,6 +160,18 @@ std::int64_t Store::countConflicts() {
   return statement.integer(0);
 }
 
+std::vector<ConflictCount> Store::conflictsByKind() {
+  Statement statement = db_.statement(
+      "SELECT r.kind, coalesce(p.kind, ''), count(*) FROM records r "
+      "LEFT JOIN records p ON p.id = r.root WHERE r.conflicts > 0 OR " +
+      std::string(kShownInPart) + " GROUP BY 1, 2");
+  std::vector<ConflictCount> counts;
+  while (statement.step()) {
+    counts.push_back({statement.text(0), statement.text(1), statement.integer(2)});
+  }
+  return counts;
+}
+
 void Store::eachRecord(const std::function<void(const RecordRow&)>& visit) {
   Statement statement = db_.statement(select("ORDER BY r.row"));
   while (statement.step()) visit(readRecord(statement));
@@ -225,6 +237,24 @@ void Store::removeSearch(std::int64_t recordRow) {
 
 void Store::clearSearch() {
   db_.execute("DELETE FROM search_words; INSERT INTO search(search) VALUES('rebuild')");
+}
+
+std::vector<std::size_t> Store::matching(const std::vector<std::string>& words,
+                                         std::string_view query) {
+  const std::unique_ptr<Database> database = Database::inMemory();
+  database->execute(
+      "CREATE VIRTUAL TABLE search USING fts5(words, "
+      "tokenize='unicode61 remove_diacritics 2')");
+  Statement insert = database->statement("INSERT INTO search(rowid, words) VALUES(?, ?)");
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    insert.reset();
+    insert.bind(1, static_cast<std::int64_t>(i)).bindText(2, words[i]).run();
+  }
+  Statement find = database->statement("SELECT rowid FROM search WHERE search MATCH ?");
+  find.bindText(1, query);
+  std::vector<std::size_t> found;
+  while (find.step()) found.push_back(static_cast<std::size_t>(find.integer(0)));
+  return found;
 }
 
 void Store::putImportKey(std::string_view kind, std::string_view key, std::string_view recordId) {

@@ -180,6 +180,13 @@ struct ErasureReceiptRow {
   std::int64_t records = 0;
 };
 
+// How many records of a kind, under roots of a kind (empty: not held), are in conflict.
+struct ConflictCount {
+  std::string kind;
+  std::string rootKind;
+  std::int64_t records = 0;
+};
+
 struct RecordQuery {
   std::string kind;   // empty: any
   std::string root;   // 16 bytes, or empty: any

@@ -43,25 +43,27 @@ std::optional<Json> readRow(server::Node& node, const std::string& name) {
 
 Account accountOf(const std::string& name, const Json& row) {
   return {name, row.at("role").get<std::string>(),
-          row.at("programmes").get<std::vector<std::string>>(),
+          row.at("programmes").get<std::map<std::string, std::string>>(),
           row.at("language").get<std::string>()};
 }
 
-void checkNew(server::Node& node, const std::string& name, const std::string& role,
-              const std::vector<std::string>& programmes, std::string_view password) {
+void checkRole(const std::string& role) {
+  if (std::find(roles().begin(), roles().end(), role) != roles().end()) return;
+  std::string all;
+  for (const std::string& known : roles()) all += (all.empty() ? "" : ", ") + known;
+  throw Failure("account.role-unknown", "There is no role '" + role + "'. Roles: " + all + ".");
+}
+
+void checkNew(server::Node& node, const Account& account, std::string_view password) {
+  const std::string& name = account.name;
   if (!isAccountName(name)) {
     throw Failure("account.name-malformed",
                   "An account's name is 1 to 32 small letters, digits, '.', '-' or '_'.");
   }
-  if (std::find(roles().begin(), roles().end(), role) == roles().end()) {
-    std::string all;
-    for (const std::string& known : roles()) all += (all.empty() ? "" : ", ") + known;
-    throw Failure("account.role-unknown", "There is no role '" + role + "'. Roles: " + all + ".");
-  }
-  for (const std::string& programme : programmes) {
-    const auto& packs = node.programmes().packs();
-    if (std::none_of(packs.begin(), packs.end(),
-                     [&](const cases::Pack& pack) { return pack.id == programme; })) {
+  checkRole(account.role);
+  for (const auto& [programme, role] : account.programmes) {
+    checkRole(role);
+    if (node.programmes().findPack(programme) == nullptr) {
       throw Failure("account.programme-unknown", "There is no programme '" + programme + "' here.");
     }
   }
@@ -80,18 +82,17 @@ const std::vector<std::string>& roles() {
   return all;
 }
 
-void addAccount(server::Node& node, const std::string& name, const std::string& role,
-                const std::vector<std::string>& programmes, std::string_view password) {
-  checkNew(node, name, role, programmes, password);
-  const Json row = {{"role", role},
-                    {"programmes", programmes},
-                    {"language", "en"},
+void addAccount(server::Node& node, const Account& account, std::string_view password) {
+  checkNew(node, account, password);
+  const Json row = {{"role", account.role},
+                    {"programmes", account.programmes},
+                    {"language", account.language},
                     {"hash", crypto::hashPassword(node.random(), password)}};
   node.write([&](sync::Work& work) {
-    if (work.store().meta(metaName(name))) {
-      throw Failure("account.exists", "There is an account '" + name + "' already.");
+    if (work.store().meta(metaName(account.name))) {
+      throw Failure("account.exists", "There is an account '" + account.name + "' already.");
     }
-    work.store().setMeta(metaName(name), http::canonicalJson(row));
+    work.store().setMeta(metaName(account.name), http::canonicalJson(row));
   });
 }
 

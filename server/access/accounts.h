@@ -15,8 +15,10 @@ namespace waystation::access {
 // A person who may log in at this node. Accounts belong to one node and are not synced.
 struct Account {
   std::string name;
-  std::string role;                     // one of roles()
-  std::vector<std::string> programmes;  // ids of packs; needed where a pack is sealed
+  std::string role;  // one of roles(): in every programme that is open and not named below
+  // Roles by programme: there this one counts instead. A sealed programme is seen by those alone
+  // who have a role in it.
+  std::map<std::string, std::string> programmes = {};
   std::string language = "en";
 };
 
@@ -27,8 +29,7 @@ const std::vector<std::string>& roles();
 // Throws Failure: "account.name-malformed" (1 to 32 of a-z 0-9 . - _), "account.role-unknown",
 // "account.programme-unknown", "account.password-weak" (under 12 characters, or the name),
 // "account.exists".
-void addAccount(server::Node& node, const std::string& name, const std::string& role,
-                const std::vector<std::string>& programmes, std::string_view password);
+void addAccount(server::Node& node, const Account& account, std::string_view password);
 
 std::optional<Account> findAccount(server::Node& node, const std::string& name);
 

@@ -30,6 +30,9 @@ class Entrance {
   // another origin made; a program that is no browser sends neither header.
   static void requireSameOrigin(const http::Request& request);
 
+  // A session for an account that has proved who it is: its token.
+  std::string open(const std::string& account) { return sessions_.open(account); }
+
   // The request's JSON body. Throws Failure("http.media-type"), ("http.body-too-large"),
   // ("json.*").
   static http::Json jsonBody(http::Request& request);

@@ -12,67 +12,105 @@ namespace {
 struct RoleRights {
   std::string_view role;
   bool read;
+  bool sensitive;  // reads the sensitive fields too; everybody who writes does
   bool write;
   bool handOver;
   bool settle;  // lets in, or discards, what headquarters keeps aside
 };
 
 constexpr std::array kRights = {
-    RoleRights{"caseworker", true, true, false, false},
-    RoleRights{"supervisor", true, true, true, false},
-    RoleRights{"data-protection", true, false, false, false},
-    RoleRights{"technician", false, false, false, false},
-    RoleRights{"hq-officer", true, true, true, true},
-    RoleRights{"hq-operator", false, false, false, false},
-    RoleRights{"reader", true, false, false, false},
+    RoleRights{"caseworker", true, true, true, false, false},
+    RoleRights{"supervisor", true, true, true, true, false},
+    RoleRights{"data-protection", true, true, false, false, false},
+    RoleRights{"technician", false, false, false, false, false},
+    RoleRights{"hq-officer", true, true, true, true, true},
+    RoleRights{"hq-operator", false, false, false, false, false},
+    RoleRights{"reader", true, false, false, false, false},
 };
 
-Decision refused(const std::string& reason) {
-  return {false, reason};
+const RoleRights* rightsOf(std::string_view role) {
+  const auto* found = std::find_if(kRights.begin(), kRights.end(),
+                                   [&](const RoleRights& entry) { return entry.role == role; });
+  return found == kRights.end() ? nullptr : found;
 }
 
-// Whether a programme's records are this account's business at all.
-Decision decideProgramme(const Account& account, const cases::Pack* pack) {
-  if (pack == nullptr) return refused("No programme of this server knows records of this kind.");
-  const auto& mine = account.programmes;
-  if (pack->isSealed && std::find(mine.begin(), mine.end(), pack->id) == mine.end()) {
-    return refused("These records are seen only by people of their programme.");
+Decision refused(const std::string& reason) {
+  return {false, "access.refused", reason};
+}
+
+Decision noRole() {
+  return refused("This account has no role known here.");
+}
+
+Decision decideByRole(const RoleRights& rights, Action action) {
+  switch (action) {
+    case Action::kSeeProgramme:
+      return {true};
+    case Action::kReadRecord:
+      if (!rights.read) return refused("Your role does not see people's records.");
+      return {true, {}, {}, !rights.sensitive};
+    case Action::kWriteRecord:
+      if (!rights.write) return refused("Your role does not change records.");
+      return {true};
+    case Action::kHandOver:
+      if (!rights.handOver) return refused("A supervisor or an officer at HQ hands cases over.");
+      return {true};
+    default:
+      return refused("This is not allowed.");
   }
-  return {true, {}};
+}
+
+// What the account's role in that programme allows.
+Decision decideIn(const Account& account, Action action, const cases::Pack* pack) {
+  if (pack == nullptr) return refused("No programme of this server knows records of this kind.");
+  const auto own = account.programmes.find(pack->id);
+  const bool isMember = own != account.programmes.end();
+  if (pack->isSealed && !isMember) {
+    return {false, "record.not-found", "There is no such record here."};
+  }
+  const RoleRights* rights = rightsOf(isMember ? own->second : account.role);
+  return rights == nullptr ? noRole() : decideByRole(*rights, action);
+}
+
+Decision decideAboutRecord(const Account& account, Action action, const Subject& subject) {
+  const Decision own = decideIn(account, action, subject.pack);
+  Decision decision = decideIn(account, action, subject.rootPack);
+  // Whatever else speaks against it: what is hidden is not there.
+  if (!own.allowed && (decision.allowed || decision.code == "access.refused")) return own;
+  decision.isMasked = decision.isMasked || own.isMasked;
+  if (decision.allowed && action == Action::kHandOver && !subject.isDisposable) {
+    return {false, "case.not-in-custody",
+            "This case is in the custody of another office, which alone can hand it over or answer "
+            "for it."};
+  }
+  return decision;
 }
 
 }  // namespace
 
-Decision decide(const Account& account, Action action, const cases::Pack* pack) {
-  const auto* rights = std::find_if(kRights.begin(), kRights.end(), [&](const RoleRights& entry) {
-    return entry.role == account.role;
-  });
-  if (rights == kRights.end()) return refused("This account has no role known here.");
+Decision decide(const Account& account, Action action, const Subject& subject) {
+  const RoleRights* rights = rightsOf(account.role);
+  if (rights == nullptr) return noRole();
   switch (action) {
+    case Action::kReadRecord:
+    case Action::kWriteRecord:
+    case Action::kHandOver:
+      return decideAboutRecord(account, action, subject);
+    case Action::kSeeProgramme:
+      return decideIn(account, action, subject.pack);
     case Action::kSeeSelf:
     case Action::kSeeSync:
-      return {true, {}};
-    case Action::kSeeProgramme:
-      return decideProgramme(account, pack);
-    case Action::kReadRecord:
-      if (!rights->read) return refused("Your role does not see people's records.");
-      return decideProgramme(account, pack);
-    case Action::kWriteRecord:
-      if (!rights->write) return refused("Your role does not change records.");
-      return decideProgramme(account, pack);
-    case Action::kHandOver:
-      if (!rights->handOver) return refused("A supervisor or an officer at HQ hands cases over.");
-      return decideProgramme(account, pack);
+      return {true};
     case Action::kSettleQuarantine:
       if (!rights->settle) return refused("An officer at HQ decides about changes kept aside.");
-      return {true, {}};
+      return {true};
   }
   return refused("This is not allowed.");
 }
 
-void require(const Account& account, Action action, const cases::Pack* pack) {
-  const Decision decision = decide(account, action, pack);
-  if (!decision.allowed) throw Failure("access.refused", decision.reason);
+void require(const Account& account, Action action, const Subject& subject) {
+  const Decision decision = decide(account, action, subject);
+  if (!decision.allowed) throw Failure(decision.code, decision.reason);
 }
 
 }  // namespace waystation::access

@@ -39,17 +39,16 @@ storage::RecordRow rowOf(server::Node& node, std::string_view uuid) {
 
 Decision RecordAccess::judge(Action action, const Place& place) const {
   const cases::Programmes& programmes = node_.programmes();
-  if (place.kind != kHandoverKind) {
-    const Decision own = decide(account_, action, programmes.findPackOf(place.kind));
-    if (!own.allowed) return own;
-    if (place.rootKind.empty() || place.rootKind == place.kind) return own;
-  }
-  return decide(account_, action, programmes.findPackOf(place.rootKind));
+  const cases::Pack* rootPack = programmes.findPackOf(place.rootKind);
+  const cases::Pack* pack =
+      place.kind == kHandoverKind ? rootPack : programmes.findPackOf(place.kind);
+  return decide(account_, action,
+                {pack, place.rootKind.empty() ? pack : rootPack, place.isDisposable});
 }
 
 void RecordAccess::require(Action action, const Place& place) const {
   const Decision decision = judge(action, place);
-  if (!decision.allowed) throw Failure("access.refused", decision.reason);
+  if (!decision.allowed) throw Failure(decision.code, decision.reason);
 }
 
 // Empty where the record is not held here.
@@ -66,16 +65,24 @@ std::string RecordAccess::kindOf(std::string_view uuid) {
 
 RecordAccess::Place RecordAccess::placeOf(std::string_view uuid) {
   const storage::RecordRow row = rowOf(node_, uuid);
-  if (row.root.empty()) return {row.kind, {}};
-  return {row.kind, kindOf(sync::RecordId::fromBytes(row.root).uuid())};
+  if (row.root.empty()) return {row.kind};
+  const auto root = node_.read([&](storage::Store& store) { return store.root(row.root); });
+  const bool isHere = root && root->custody == node_.config().name;
+  return {row.kind, kindOf(sync::RecordId::fromBytes(row.root).uuid()),
+          isHere || node_.isHeadquarters(), isHere};
 }
 
-void RecordAccess::requireRead(std::string_view uuid) {
-  require(Action::kReadRecord, placeOf(uuid));
+Decision RecordAccess::requireRead(std::string_view uuid) {
+  const Place place = placeOf(uuid);
+  require(Action::kReadRecord, place);
+  return judge(Action::kReadRecord, place);
 }
 
 void RecordAccess::requireAnswer(std::string_view handoverUuid) {
-  require(Action::kHandOver, placeOf(handoverUuid));
+  Place place = placeOf(handoverUuid);
+  // Headquarters answers for its own cases alone, as everybody does.
+  place.isDisposable = place.isHere;
+  require(Action::kHandOver, place);
 }
 
 void RecordAccess::requireHandOver(std::string_view rootUuid) {
@@ -103,10 +110,25 @@ void RecordAccess::requireChanges(const Json& request) {
   }
 }
 
-bool RecordAccess::maySee(const Json& shown) {
+Decision RecordAccess::mayRead(const Json& shown) {
   const std::string kind = textOf(shown, "kind");
   const std::string root = textOf(shown, "root");
-  return judge(Action::kReadRecord, {kind, root.empty() ? std::string() : kindOf(root)}).allowed;
+  return judge(Action::kReadRecord, {kind, root.empty() ? std::string() : kindOf(root)});
+}
+
+bool RecordAccess::mayKnowOf(std::string_view uuid) {
+  if (kindOf(uuid).empty()) return decide(account_, Action::kSettleQuarantine).allowed;
+  return judge(Action::kReadRecord, placeOf(uuid)).allowed;
+}
+
+std::int64_t RecordAccess::countConflicts() {
+  const auto counts = node_.read([](storage::Store& store) { return store.conflictsByKind(); });
+  std::int64_t count = 0;
+  for (const storage::ConflictCount& row : counts) {
+    const Decision decision = judge(Action::kReadRecord, {row.kind, row.rootKind});
+    if (decision.allowed && !decision.isMasked) count += row.records;
+  }
+  return count;
 }
 
 }  // namespace waystation::access

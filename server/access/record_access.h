@@ -10,14 +10,14 @@
 
 namespace waystation::access {
 
-// The policy applied to records: to one, to what a change would write, and to lists. A record is
-// judged by its own kind's programme and by its root's. One per request; borrows both.
+// The policy applied to records: to one, to what a change would write, and to lists. One per
+// request; borrows both.
 class RecordAccess {
  public:
   RecordAccess(server::Node& node, const Account& account) : node_(node), account_(account) {}
 
-  // Throws Failure("access.refused"), ("record.not-found").
-  void requireRead(std::string_view uuid);
+  // Throw Failure as access::require does, and ("record.not-found") for what is not held.
+  Decision requireRead(std::string_view uuid);
   void requireAnswer(std::string_view handoverUuid);  // accepting or declining one
   void requireHandOver(std::string_view rootUuid);
 
@@ -25,13 +25,22 @@ class RecordAccess {
   // what it does not understand: nothing unjudged may pass.
   void requireChanges(const http::Json& request);
 
-  // Whether a record as the record service shows it ("kind", "root") may be seen.
-  bool maySee(const http::Json& shown);
+  // How much of a record, as the record service shows it ("kind", "root"), may be seen.
+  Decision mayRead(const http::Json& shown);
+
+  // Whether it may be told that a record was touched; of one that is not held here, to those alone
+  // who settle what is kept aside.
+  bool mayKnowOf(std::string_view uuid);
+
+  // How many records in conflict may be seen whole.
+  std::int64_t countConflicts();
 
  private:
   struct Place {
     std::string kind;
-    std::string rootKind;  // empty where the root is not held
+    std::string rootKind = {};  // empty where the root is not held, and of a root's own
+    bool isDisposable = true;
+    bool isHere = true;  // in this node's own custody
   };
 
   Decision judge(Action action, const Place& place) const;

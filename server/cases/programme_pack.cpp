@@ -115,6 +115,13 @@ const Pack* Programmes::findPackOf(std::string_view kind) const {
   return nullptr;
 }
 
+const Pack* Programmes::findPack(std::string_view id) const {
+  for (const Pack& pack : packs_) {
+    if (pack.id == id) return &pack;
+  }
+  return nullptr;
+}
+
 const Kind* Programmes::findImportKind(std::string_view name) const {
   for (const Pack& pack : packs_) {
     for (const Kind& each : pack.kinds) {

@@ -135,6 +135,7 @@ class Programmes {
   // nullptr when no pack has it. Pointers live as long as this object.
   const Kind* findKind(std::string_view kind) const;
   const Pack* findPackOf(std::string_view kind) const;
+  const Pack* findPack(std::string_view id) const;
   // The kind that `import --as NAME` means: an import name of a pack, or the kind itself.
   const Kind* findImportKind(std::string_view name) const;
 

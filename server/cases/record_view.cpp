@@ -84,6 +84,17 @@ Json conflictsOf(const sync::Record& record, bool isDeletionOpen) {
   return conflicts;
 }
 
+bool isWordByte(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x80 || std::isalnum(byte) != 0;
+}
+
+}  // namespace
+
+bool isInternalField(std::string_view field) {
+  return field.starts_with('_') || field == "import_key";
+}
+
 std::string titleOf(const Programmes& programmes, const std::string& kind, const Json& fields) {
   const Kind* found = programmes.findKind(kind);
   std::string title;
@@ -97,15 +108,9 @@ std::string titleOf(const Programmes& programmes, const std::string& kind, const
   return title;
 }
 
-bool isWordByte(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x80 || std::isalnum(byte) != 0;
-}
-
-}  // namespace
-
-bool isInternalField(std::string_view field) {
-  return field.starts_with('_') || field == "import_key";
+bool isSearched(const Field& field) {
+  return field.type == FieldType::kText || field.type == FieldType::kLongText ||
+         field.type == FieldType::kPlace;
 }
 
 std::string personOf(std::string_view author) {
@@ -169,9 +174,7 @@ std::string searchWords(const Programmes& programmes, const sync::Record& record
   const Kind* kind = programmes.findKind(record.kind());
   if (kind == nullptr) return words;
   for (const Field& field : kind->fields) {
-    const bool isWords = field.type == FieldType::kText || field.type == FieldType::kLongText ||
-                         field.type == FieldType::kPlace;
-    const sync::Field* siblings = isWords ? record.field(field.name) : nullptr;
+    const sync::Field* siblings = isSearched(field) ? record.field(field.name) : nullptr;
     if (siblings == nullptr) continue;
     for (const sync::Sibling& sibling : *siblings) {
       const Json value = parseValue(sibling.value);

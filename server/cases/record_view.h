@@ -22,6 +22,12 @@ Json shownFields(const Programmes& programmes, const sync::Record& record);
 // Whether a field is the product's own and not for people: "_custody", "import_key".
 bool isInternalField(std::string_view field);
 
+// What names a record in a list: the fields that its kind says.
+std::string titleOf(const Programmes& programmes, const std::string& kind, const Json& fields);
+
+// Whether a field's words are looked through by a search.
+bool isSearched(const Field& field);
+
 // "amina@NBO" -> "amina".
 std::string personOf(std::string_view author);
 

@@ -15,12 +15,16 @@ void readPassword(Options& options) {
 }
 
 int addUser(CommandContext& context) {
-  const std::string name = context.options.text("name");
-  const std::string role = context.options.text("role");
-  const std::vector<std::string> programmes = context.options.list("programme");
-  access::addAccount(context.node, name, role, programmes, context.options.text(kPassword));
-  context.output.tell("The account " + name + " is made, as " + role + ".",
-                      {{"added", name}, {"role", role}, {"programmes", programmes}});
+  access::Account account{context.options.text("name"), context.options.text("role")};
+  for (const std::string& programme : context.options.list("programme")) {
+    const std::size_t equals = programme.find('=');
+    account.programmes[programme.substr(0, equals)] =
+        equals == std::string::npos ? account.role : programme.substr(equals + 1);
+  }
+  access::addAccount(context.node, account, context.options.text(kPassword));
+  context.output.tell(
+      "The account " + account.name + " is made, as " + account.role + ".",
+      {{"added", account.name}, {"role", account.role}, {"programmes", account.programmes}});
   return 0;
 }
 
@@ -40,13 +44,17 @@ Command userAddCommand() {
       .options =
           {{.name = "name", .value = "N", .help = "what the person logs in as", .isRequired = true},
            {.name = "role", .value = "ROLE", .help = roleNames(), .isRequired = true},
-           {.name = "programme", .value = "P,...", .help = "the programmes the person works in"},
+           {.name = "programme",
+            .value = "P[=ROLE],...",
+            .help = "programmes in which the person has a role, ROLE or the same"},
            {.name = "password-file",
             .value = "F",
             .help = "reads the password from F instead of asking",
             .isPath = true}},
       .arguments = {},
-      .notes = "Without --password-file it asks for the password, twice."};
+      .notes =
+          "A sealed programme is seen by those alone who have a role in it. Without "
+          "--password-file it asks for the password, twice."};
   command.prepare = readPassword;
   command.run = addUser;
   return command;

@@ -7,6 +7,7 @@
 #include "server/access/enrolment.h"
 #include "server/access/record_access.h"
 #include "server/cases/handover.h"
+#include "server/cases/masking.h"
 #include "server/cases/quarantine_service.h"
 #include "server/cases/record_service.h"
 #include "server/version.h"
@@ -44,16 +45,40 @@ cases::ListQuery listQuery(const Request& request) {
   return query;
 }
 
+// What this person may see of a page, as much of it as they may see.
+Json seenOf(server::Node& node, RecordAccess& access, Json records, const cases::ListQuery& query) {
+  const cases::Programmes& programmes = node.programmes();
+  std::vector<Json> seen;
+  std::vector<Json> masked;
+  std::vector<std::size_t> places;  // of the masked ones among those seen
+  for (Json& record : records) {
+    const access::Decision decision = access.mayRead(record);
+    if (!decision.allowed) continue;
+    if (decision.isMasked) {
+      cases::maskRecord(programmes, record);
+      places.push_back(seen.size());
+      masked.push_back(record);
+    }
+    seen.push_back(std::move(record));
+  }
+  const std::vector<bool> found = cases::foundInMasked(programmes, masked, query.text);
+  for (std::size_t i = 0; i < masked.size(); ++i) {
+    const bool isAnswer = found[i] && (!query.conflictsOnly || !masked[i].at("conflicts").empty());
+    if (!isAnswer) seen[places[i]] = nullptr;
+  }
+  Json answer = Json::array();
+  for (Json& record : seen) {
+    if (!record.is_null()) answer.push_back(std::move(record));
+  }
+  return answer;
+}
+
 // A page of what this person may see: pages that hold nothing of that are passed over.
 Response listFor(server::Node& node, const Account& account, cases::ListQuery query) {
   RecordAccess access(node, account);
   for (int page = 0;; ++page) {
     Json answer = cases::listRecords(node, query);
-    Json seen = Json::array();
-    for (Json& record : answer.at("records")) {
-      if (access.maySee(record)) seen.push_back(std::move(record));
-    }
-    answer["records"] = std::move(seen);
+    answer["records"] = seenOf(node, access, std::move(answer.at("records")), query);
     const Json& cursor = answer.at("cursor");
     const bool last = !cursor.is_string() || cursor.get<std::string>().empty();
     if (last || !answer.at("records").empty() || page == kMostEmptyPages) {
@@ -66,7 +91,7 @@ Response listFor(server::Node& node, const Account& account, cases::ListQuery qu
 void addPeopleRoutes(Router& router, server::Node& node, access::Entrance& entrance) {
   router.add("GET", "/api/v1/me",
              entrance.forPeople([&node](Request&, const PathParameters&, const Account& account) {
-               access::require(account, Action::kSeeSelf, nullptr);
+               access::require(account, Action::kSeeSelf);
                return json(200, {{"user", account.name},
                                  {"role", account.role},
                                  {"programmes", account.programmes},
@@ -77,7 +102,7 @@ void addPeopleRoutes(Router& router, server::Node& node, access::Entrance& entra
              entrance.forPeople([&node](Request&, const PathParameters&, const Account& account) {
                Json programmes = Json::array();
                for (const cases::Pack& pack : node.programmes().packs()) {
-                 if (!access::decide(account, Action::kSeeProgramme, &pack).allowed) continue;
+                 if (!access::decide(account, Action::kSeeProgramme, {&pack}).allowed) continue;
                  programmes.push_back(cases::Programmes::describe(pack));
                }
                return json(200, programmes);
@@ -100,14 +125,24 @@ void addReadingRoutes(Router& router, server::Node& node, access::Entrance& entr
   router.add("GET", "/api/v1/records/{id}",
              entrance.forPeople(
                  [&node](Request&, const PathParameters& parameters, const Account& account) {
-                   RecordAccess(node, account).requireRead(parameters.at("id"));
-                   return json(200, cases::showRecord(node, parameters.at("id")));
+                   const bool isMasked =
+                       RecordAccess(node, account).requireRead(parameters.at("id")).isMasked;
+                   Json shown = cases::showRecord(node, parameters.at("id"));
+                   if (isMasked) cases::maskRecord(node.programmes(), shown);
+                   return json(200, shown);
                  }));
   router.add("GET", "/api/v1/records/{id}/history",
              entrance.forPeople(
                  [&node](Request&, const PathParameters& parameters, const Account& account) {
-                   RecordAccess(node, account).requireRead(parameters.at("id"));
-                   return json(200, cases::showHistory(node, parameters.at("id")));
+                   const std::string& id = parameters.at("id");
+                   const bool isMasked = RecordAccess(node, account).requireRead(id).isMasked;
+                   Json history = cases::showHistory(node, id);
+                   if (isMasked) {
+                     const Json shown = cases::showRecord(node, id);
+                     cases::maskHistory(node.programmes(), shown.at("kind").get<std::string>(),
+                                        history);
+                   }
+                   return json(200, history);
                  }));
 }
 
@@ -141,11 +176,26 @@ void addWritingRoutes(Router& router, server::Node& node, access::Entrance& entr
   }
 }
 
+// Which records a change touches is told of those alone that the person may see.
+Json quarantineFor(server::Node& node, const Account& account) {
+  RecordAccess access(node, account);
+  Json answer = cases::listQuarantine(node);
+  for (Json& change : answer.at("changes")) {
+    if (!change.contains("records")) continue;
+    Json seen = Json::array();
+    for (Json& record : change.at("records")) {
+      if (access.mayKnowOf(record.at("id").get<std::string>())) seen.push_back(std::move(record));
+    }
+    change["records"] = std::move(seen);
+  }
+  return answer;
+}
+
 void addQuarantineRoutes(Router& router, server::Node& node, access::Entrance& entrance) {
   router.add("GET", "/api/v1/quarantine",
              entrance.forPeople([&node](Request&, const PathParameters&, const Account& account) {
-               access::require(account, Action::kSeeSync, nullptr);
-               return json(200, cases::listQuarantine(node));
+               access::require(account, Action::kSeeSync);
+               return json(200, quarantineFor(node, account));
              }));
   if (!node.isHeadquarters()) return;
   for (const bool release : {true, false}) {
@@ -153,7 +203,7 @@ void addQuarantineRoutes(Router& router, server::Node& node, access::Entrance& e
         "POST", release ? "/api/v1/quarantine/{id}/release" : "/api/v1/quarantine/{id}/discard",
         entrance.forPeople([&node, release](Request& request, const PathParameters& parameters,
                                             const Account& account) {
-          access::require(account, Action::kSettleQuarantine, nullptr);
+          access::require(account, Action::kSettleQuarantine);
           const Json body = access::Entrance::jsonBody(request);
           return json(
               200, cases::settleQuarantine(node, account.name, parameters.at("id"), release, body));
@@ -172,10 +222,12 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
   addQuarantineRoutes(router, node, entrance);
   router.add("GET", "/api/v1/sync",
              entrance.forPeople(
-                 [state = std::move(sources.syncState)](Request&, const PathParameters&,
-                                                        const Account& account) {
-                   access::require(account, Action::kSeeSync, nullptr);
-                   return json(200, state());
+                 [&node, state = std::move(sources.syncState)](Request&, const PathParameters&,
+                                                               const Account& account) {
+                   access::require(account, Action::kSeeSync);
+                   Json answer = state();
+                   answer["conflicts"] = RecordAccess(node, account).countConflicts();
+                   return json(200, answer);
                  },
                  false));
   const std::string role = node.isHeadquarters() ? "hq" : "office";

@@ -17,8 +17,8 @@ constexpr const char* kPassword = "seven green bicycles";
 class AccountsTest : public ::testing::Test {
  protected:
   void add(const std::string& name, const std::string& role, std::string_view password = kPassword,
-           const std::vector<std::string>& programmes = {}) {
-    addAccount(*node_, name, role, programmes, password);
+           const std::map<std::string, std::string>& programmes = {}) {
+    addAccount(*node_, {name, role, programmes}, password);
   }
 
   testing::TempDirectory directory_;
@@ -27,11 +27,11 @@ class AccountsTest : public ::testing::Test {
 };
 
 TEST_F(AccountsTest, AnAccountOpensWithItsPasswordOnly) {
-  add("amina", "caseworker", kPassword, {"counter-trafficking"});
+  add("amina", "caseworker", kPassword, {{"counter-trafficking", "reader"}});
   const auto account = checkPassword(*node_, "amina", kPassword);
   ASSERT_TRUE(account);
   EXPECT_EQ(account->role, "caseworker");
-  EXPECT_EQ(account->programmes, std::vector<std::string>{"counter-trafficking"});
+  EXPECT_EQ(account->programmes.at("counter-trafficking"), "reader");
   EXPECT_FALSE(checkPassword(*node_, "amina", "seven green bicycle"));
   EXPECT_FALSE(checkPassword(*node_, "nobody", kPassword));
   EXPECT_FALSE(checkPassword(*node_, "", ""));
@@ -54,8 +54,14 @@ TEST_F(AccountsTest, RefusesWhatIsNoAccount) {
   EXPECT_EQ(failureCode([&] { add("omar", "reader", "elevenchars"); }), "account.password-weak");
   EXPECT_EQ(failureCode([&] { add("omar-mohammed", "reader", "omar-mohammed"); }),
             "account.password-weak");
-  EXPECT_EQ(failureCode([&] { add("omar", "reader", kPassword, {"no-such"}); }),
+  EXPECT_EQ(failureCode([&] {
+              add("omar", "reader", kPassword, {{"no-such", "reader"}});
+            }),
             "account.programme-unknown");
+  EXPECT_EQ(failureCode([&] {
+              add("omar", "reader", kPassword, {{"casework", "king"}});
+            }),
+            "account.role-unknown");
   EXPECT_FALSE(findAccount(*node_, "omar"));
 }
 

@@ -107,7 +107,7 @@ export class FakeApi {
     if (!this.isSignedIn) throw new Refusal(401, 'session.none', 'Sign in first.');
     const [, top, id, below] = path.split('/');
     if (path === '/me') {
-      const me = { user: kUser, role: 'caseworker', programmes: ['core', 'avrr'], office: 'ADD' };
+      const me = { user: kUser, role: 'caseworker', programmes: { core: 'caseworker', avrr: 'caseworker' }, office: 'ADD' };
       return { status: 200, body: me };
     }
     if (path === '/programmes') return { status: 200, body: kSamplePacks };

@@ -252,3 +252,15 @@ test('Arabic turns the page round, and the choice is remembered', async () => {
   expect(document.documentElement.dir).toBe('rtl');
   expect(window.localStorage.getItem('waystation.language')).toBe('ar');
 });
+
+test('what a role does not see is called that and not empty', async () => {
+  show(`/records/${kCase}`, (api) => {
+    const { fields, ...record } = api.read(kCase);
+    const { summary, ...seen } = fields;
+    expect(summary).toBeTruthy();
+    const body = { ...record, fields: seen, masked: ['summary'] };
+    api.instead.set(`GET /records/${kCase}`, () => ({ status: 200, body }));
+  });
+  await screen.findByText('Your role does not see: Summary');
+  expect(screen.queryByText(/Not filled in:.*Summary/)).toBeNull();
+});

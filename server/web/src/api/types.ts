@@ -69,7 +69,8 @@ export interface Programme {
 export interface Me {
   readonly user: string;
   readonly role: string;
-  readonly programmes: readonly string[];
+  /** Programmes in which the person has a role of their own there. */
+  readonly programmes: Readonly<Record<string, string>>;
   readonly office: string;
   readonly language?: string;
 }
@@ -95,6 +96,8 @@ export interface RecordAnswer {
   readonly conflicts?: Readonly<Record<string, readonly Sibling[]>>;
   readonly durability?: Durability;
   readonly since?: string | null;
+  /** Sensitive fields that hold something which this person's role does not see. */
+  readonly masked?: readonly string[];
 }
 
 export interface Page<T> {
@@ -125,6 +128,7 @@ export interface HistoryEntry {
   readonly fields: Readonly<
     Record<string, { readonly value: FieldValue; readonly replaced?: readonly FieldValue[] }>
   >;
+  readonly masked?: readonly string[];
 }
 
 export interface HistoryAnswer {

@@ -68,6 +68,7 @@ export const ar: Messages = {
   },
   'record.conflictMark': 'نسختان',
   'record.sensitive': 'حساس',
+  'record.masked': 'دورك لا يطّلع على: {fields}',
   'record.notNamed': 'سجل غير محفوظ هنا',
 
   'durability.office': 'في هذا المكتب فقط، منذ {time}',

@@ -57,6 +57,7 @@ export const en = {
   },
   'record.conflictMark': 'Two versions',
   'record.sensitive': 'Sensitive',
+  'record.masked': 'Your role does not see: {fields}',
   'record.notNamed': 'a record that is not held here',
 
   'durability.office': 'At this office only, since {time}',

@@ -57,6 +57,7 @@ export const es: Messages = {
   },
   'record.conflictMark': 'Dos versiones',
   'record.sensitive': 'Sensible',
+  'record.masked': 'Su función no ve: {fields}',
   'record.notNamed': 'un registro que no se guarda aquí',
 
   'durability.office': 'Solo en esta oficina, desde: {time}',

@@ -58,6 +58,7 @@ export const fr: Messages = {
   },
   'record.conflictMark': 'Deux versions',
   'record.sensitive': 'Sensible',
+  'record.masked': 'Votre rôle ne voit pas : {fields}',
   'record.notNamed': 'une fiche qui n’est pas conservée ici',
 
   'durability.office': 'Dans ce bureau seulement, depuis : {time}',

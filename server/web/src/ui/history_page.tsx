@@ -36,6 +36,18 @@ function ChangedField({ kind, name, change }: {
   );
 }
 
+function MaskedFields({ kind, names }: { kind: string; names: readonly string[] }) {
+  const translator = useTranslator();
+  const programmes = useProgrammes();
+  const labels = names.map((name) => {
+    const field = programmes.field(kind, name);
+    return field ? inLanguage(field.label, translator.language) : name;
+  });
+  return (
+    <p class="quiet">{translator.text('record.masked', { fields: translator.list(labels) })}</p>
+  );
+}
+
 function Entry({ entry, kind }: { entry: HistoryEntry; kind: string }) {
   const translator = useTranslator();
   const { by: user, office, at } = entry;
@@ -46,6 +58,7 @@ function Entry({ entry, kind }: { entry: HistoryEntry; kind: string }) {
         {' · '}
         <bdi>{translator.text('history.by', { user, office })}</bdi>
       </h2>
+      {entry.masked && <MaskedFields kind={kind} names={entry.masked} />}
       <dl>
         {Object.entries(entry.fields).map(([name, change]) => (
           <ChangedField key={name} kind={kind} name={name} change={change} />

@@ -9,7 +9,11 @@ function SectionView({ section, record }: { section: Section; record: RecordAnsw
   const label = (text: Section['fields'][number]['label']) =>
     inLanguage(text, translator.language);
   const filled = section.fields.filter((field) => !isEmpty(record.fields[field.name]));
-  const missing = section.fields.filter((field) => isEmpty(record.fields[field.name]));
+  const isMasked = (name: string) => record.masked?.includes(name) === true;
+  const masked = section.fields.filter((field) => isMasked(field.name));
+  const missing = section.fields.filter(
+    (field) => isEmpty(record.fields[field.name]) && !isMasked(field.name),
+  );
   return (
     <section class="card">
       {section.title !== '' && <h2>{section.title}</h2>}
@@ -26,6 +30,13 @@ function SectionView({ section, record }: { section: Section; record: RecordAnsw
           </div>
         ))}
       </dl>
+      {masked.length > 0 && (
+        <p class="quiet">
+          {translator.text('record.masked', {
+            fields: translator.list(masked.map((field) => label(field.label))),
+          })}
+        </p>
+      )}
       {missing.length > 0 && (
         <p class="quiet">
           {translator.text('record.notFilled', {
