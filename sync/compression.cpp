@@ -2,7 +2,9 @@
 
 #include <zstd.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <new>
 
 #include "crypto/failure.h"
@@ -10,10 +12,16 @@
 namespace waystation::sync {
 namespace {
 
-constexpr int kLevel = 9;
-constexpr int kWindowLog = 21;  // 2 MiB: what either side has to keep of the past
-constexpr std::size_t kSmallBytes = 16 * 1024;
-constexpr int kSmallLog = 15;  // tables and past of 32 KiB
+constexpr int kMostWindowLog = 21;  // 2 MiB: what either side has to keep of the past
+
+// Measured on records and single edits of cases: for little, the most thorough search; for much,
+// one that takes 3 s and 8 MiB for 16 MB of records instead of 9 s and 85 MiB.
+constexpr int kLevelOfLittle = 19;
+constexpr int kLeastLog = 14;
+constexpr int kMostLogOfLittle = 18;
+constexpr int kLevelOfMuch = 16;
+constexpr int kChainLogOfMuch = 20;
+constexpr int kHashLogOfMuch = 18;
 
 void require(std::size_t result) {
   if (ZSTD_isError(result) != 0) {
@@ -28,29 +36,27 @@ void require(std::size_t result) {
 struct Compressor::Stream {
   ZSTD_CCtx* context = ZSTD_createCCtx();
 
-  // Frames are filled before the next begins, so a small first one is most often the only one, and
-  // gets tables of its size: clearing those for 2 MiB, 20 MB, takes longer than all the rest of an
-  // exchange.
-  explicit Stream(std::size_t firstBytes) {
+  explicit Stream(std::size_t expected) {
     if (context == nullptr) throw std::bad_alloc();
-    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, kLevel);
-    ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, kWindowLog);
-    if (firstBytes < kSmallBytes) {
-      ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, kSmallLog);
-      ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, kSmallLog);
-      ZSTD_CCtx_setParameter(context, ZSTD_c_chainLog, kSmallLog);
-    }
+    const int log = std::max(kLeastLog, static_cast<int>(std::bit_width(expected)));
+    const bool isLittle = log <= kMostLogOfLittle;
+    set(ZSTD_c_compressionLevel, isLittle ? kLevelOfLittle : kLevelOfMuch);
+    set(ZSTD_c_windowLog, isLittle ? log : kMostWindowLog);
+    set(ZSTD_c_hashLog, isLittle ? log : kHashLogOfMuch);
+    set(ZSTD_c_chainLog, isLittle ? log : kChainLogOfMuch);
+  }
+  void set(ZSTD_cParameter parameter, int value) {
+    require(ZSTD_CCtx_setParameter(context, parameter, value));
   }
   ~Stream() { ZSTD_freeCCtx(context); }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 };
 
-Compressor::Compressor() = default;
+Compressor::Compressor(std::size_t expected) : stream_(std::make_unique<Stream>(expected)) {}
 Compressor::~Compressor() = default;
 
 std::string Compressor::frame(std::string_view plain) {
-  if (!stream_) stream_ = std::make_unique<Stream>(plain.size());
   ZSTD_inBuffer input{plain.data(), plain.size(), 0};
   std::string packed;
   std::array<char, 16 * 1024> buffer{};
@@ -69,7 +75,7 @@ struct Decompressor::Stream {
 
   Stream() {
     if (context == nullptr) throw std::bad_alloc();
-    ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, kWindowLog);
+    ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, kMostWindowLog);
   }
   ~Stream() { ZSTD_freeDCtx(context); }
   Stream(const Stream&) = delete;

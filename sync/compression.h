@@ -11,13 +11,15 @@ namespace waystation::sync {
 // opened one by one and yet compress as one.
 class Compressor {
  public:
-  Compressor();
+  // What it is to take in all, bytes; more is taken too. Its tables are made for that: clearing
+  // large ones takes longer than all the rest of a small exchange.
+  explicit Compressor(std::size_t expected);
   ~Compressor();
   std::string frame(std::string_view plain);
 
  private:
   struct Stream;
-  std::unique_ptr<Stream> stream_;  // from the first frame on: most exchanges have none
+  std::unique_ptr<Stream> stream_;
 };
 
 // Opens what a Compressor made, in order. Throws Failure("sync.malformed") for anything else and

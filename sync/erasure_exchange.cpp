@@ -13,6 +13,7 @@ namespace {
 
 // In `meta`, at a leaf: headquarters' Ed25519 key, 32 bytes, pinned when it was first heard over
 // the authenticated link; and whether the hub asked for all certificates.
+constexpr std::size_t kCertificatesBytes = 48 * 1024;
 constexpr std::string_view kKeyName = "headquarters.key";
 constexpr std::string_view kAskedName = "erasures.asked";
 
@@ -47,7 +48,7 @@ std::string certificateFrames(CertificatesFrame head, const std::vector<ErasureC
   for (const ErasureCertificate& certificate : all) {
     head.certificates.push_back(certificate);
     bytes += certificate.ids.size() * kHashBytes + kLeastCertificateBytes;
-    if (bytes < kTargetFrameBytes) continue;
+    if (bytes < kCertificatesBytes) continue;
     frames += encodeFrame(FrameType::kCertificates, encodeCertificates(head));
     head.certificates.clear();
     bytes = 0;

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sync/batch_codec.h"
 #include "sync/compression.h"
+#include "sync/frame.h"
 #include "sync/messages.h"
 
 namespace waystation::sync {
@@ -25,14 +27,30 @@ struct FeedFrame {
   std::vector<FeedItem> items;
 };
 
+// Takes the frames of one direction in order, compresses those of changes and of the feed, and
+// gives out all.
 class PackedFrameWriter {
  public:
-  std::string changes(const ChangesFrame& frame);  // whole frames, ready for the wire
-  std::string feed(const FeedFrame& frame);
+  void changes(const ChangesFrame& frame);
+  void feed(const FeedFrame& frame);
+  void plain(FrameType type, std::string_view payload);
+  // Everything, ready for the wire. Call once, at the end.
+  std::string take();
 
  private:
+  struct Waiting {
+    FrameType type;
+    std::string payload;
+    bool isPacked;
+  };
+  void packed(FrameType type, std::string plain);
+  void pack();
+
   BatchEncoder batch_;
-  Compressor compressor_;
+  std::optional<Compressor> compressor_;
+  std::vector<Waiting> waiting_;  // until it is clear whether all will be little or much
+  std::size_t waitingBytes_ = 0;
+  std::string frames_;
 };
 
 class PackedFrameReader {

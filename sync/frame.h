@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,10 +34,22 @@ enum class FrameType : std::uint8_t {
 
 // No frame is longer: a peer that announces more is refused before a byte of it is kept.
 inline constexpr std::size_t kMaxFrameBytes = 1024 * 1024;
-// Senders aim at this much before compression, about 16 KiB after it.
-inline constexpr std::size_t kTargetFrameBytes = 48 * 1024;
 // What one frame may grow to when it is opened.
-inline constexpr std::size_t kMaxPlainBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxPlainBytes = 2 * 1024 * 1024;
+
+// How large senders make their frames, in bytes of changes: small ones first, a quarter of which
+// crosses a slow link in 2 s, then twice as much each time, so that a cut never costs more than
+// what is kept already.
+class FrameSizes {
+ public:
+  std::size_t next() const { return next_; }
+  void advance() { next_ = std::min(2 * next_, kMost); }
+
+ private:
+  static constexpr std::size_t kFirst = 64 * 1024;
+  static constexpr std::size_t kMost = 512 * 1024;  // with a change of 256 KiB still under a frame
+  std::size_t next_ = kFirst;
+};
 
 struct Frame {
   FrameType type;

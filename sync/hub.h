@@ -41,7 +41,7 @@ class HubExchange {
   // "sync.signature", "sync.frame-too-large", "sync.version".
   void receive(std::string_view bytes);
   // After the whole request: the answer's body, about `downBytes` before compression.
-  std::string answer(std::size_t downBytes = 4 * 1024 * 1024);
+  std::string answer(std::size_t downBytes = 8 * 1024 * 1024);
 
   std::size_t changesIn() const { return changesIn_; }
   std::size_t quarantined() const { return quarantined_; }

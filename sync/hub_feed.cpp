@@ -19,14 +19,12 @@ constexpr std::size_t kItemBytes = 20;  // of an entry without its changes
 
 // Collects items until a frame is full.
 struct HubExchange::FeedBuilder {
-  PackedFrameWriter pack;
+  PackedFrameWriter frames;
+  FrameSizes sizes;
   FeedFrame frame;
   std::size_t frameBytes = 0;
   std::size_t total = 0;
   bool stands = false;  // whether the frame begun says where the leaf stands after it
-  std::string& body;
-
-  explicit FeedBuilder(std::string& out) : body(out) {}
 
   void add(FeedItem item, std::size_t bytes) {
     const bool continues = !frame.items.empty() && item.type == FeedType::kEnter &&
@@ -46,12 +44,13 @@ struct HubExchange::FeedBuilder {
     frame.after.number = number;
     frame.after.within = std::move(within);
     stands = true;
-    if (frameBytes >= kTargetFrameBytes) flush();
+    if (frameBytes >= sizes.next()) flush();
   }
 
   void flush() {
     if (!stands) return;
-    body += pack.feed(frame);
+    frames.feed(frame);
+    sizes.advance();
     frame.items.clear();
     frame.after = {};
     frameBytes = 0;
@@ -86,9 +85,9 @@ struct HubExchange::FeedBuilder {
     std::size_t bytes = kItemBytes;
     for (Change& change :
          prunedChanges(decodeState(RecordId::fromBytes(record.id), record.state))) {
-      bytes += encodeChange(change).size();
+      bytes += weightOf(change, encodeChange(change).size());
       item.changes.push_back(std::move(change));
-      if (frameBytes + bytes < kTargetFrameBytes) continue;
+      if (frameBytes + bytes < sizes.next()) continue;
       add(std::exchange(item, {FeedType::kEnter, root, {}}), std::exchange(bytes, kItemBytes));
       standAt(number - 1, before);
     }
@@ -99,7 +98,7 @@ struct HubExchange::FeedBuilder {
 
 void HubExchange::addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
                           std::string& body) {
-  FeedBuilder builder(body);
+  FeedBuilder builder;
   FeedCursor at = from;
   while (!more_) {
     const std::vector<storage::FeedRow> rows = store.feedAfter(leaf_.leaf, at.number, kRowsAtOnce);
@@ -123,13 +122,15 @@ void HubExchange::addFeed(storage::Store& store, const FeedCursor& from, std::si
       } else if (const auto entry = store.journal(row.seq); entry) {
         Change part = projectionFor(store, leaf_.leaf, decodeChange(entry->body));
         if (!part.edits.empty()) {
-          builder.add({FeedType::kChange, root, {std::move(part)}}, entry->body.size());
+          const std::size_t weight = weightOf(part, entry->body.size());
+          builder.add({FeedType::kChange, root, {std::move(part)}}, weight);
         }
       }
       builder.standAt(row.number, "");
     }
   }
   builder.flush();
+  body += builder.frames.take();
 }
 
 }  // namespace waystation::sync

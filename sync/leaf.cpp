@@ -77,31 +77,31 @@ LeafExchange::LeafExchange(Replica& replica, storage::Connections& connections,
 struct LeafExchange::UpFrames {
   LeafExchange& exchange;
   storage::Store& store;
-  std::string& body;
-  PackedFrameWriter pack;
+  PackedFrameWriter frames;
+  FrameSizes sizes;
   ChangesFrame held;
   GoneFrame gone;
   std::map<std::int64_t, CarriedSeal> carried;  // by the seal's row
   std::size_t frameBytes = 0;
 
-  UpFrames(LeafExchange& owner, storage::Store& from, std::string& out)
-      : exchange(owner), store(from), body(out) {}
+  UpFrames(LeafExchange& owner, storage::Store& from) : exchange(owner), store(from) {}
 
   void add(const storage::UpwardRow& link, const storage::JournalRow& entry) {
-    const std::string& change = entry.body;
-    if (!gone.digests.empty() || frameBytes + change.size() > kTargetFrameBytes) flush();
+    Change change = decodeChange(entry.body);
+    const std::size_t weight = weightOf(change, entry.body.size());
+    if (!gone.digests.empty() || frameBytes + weight > sizes.next()) flush();
     if (held.changes.empty()) {
       held.incarnation = link.incarnation;
       held.firstNumber = link.number;
     }
-    held.changes.push_back(decodeChange(change));
+    held.changes.push_back(std::move(change));
     if (entry.replica != link.incarnation) addCarried(entry);
     held.lastHashPrefix = prefixOf(link.hash);
-    frameBytes += change.size();
+    frameBytes += weight;
   }
 
   void addGone(const storage::UpwardRow& link) {
-    if (!held.changes.empty() || frameBytes > kTargetFrameBytes) flush();
+    if (!held.changes.empty() || frameBytes > sizes.next()) flush();
     if (gone.digests.empty()) {
       gone.incarnation = link.incarnation;
       gone.firstNumber = link.number;
@@ -128,17 +128,20 @@ struct LeafExchange::UpFrames {
       if (change.dot.replica == held.incarnation) seal.add(encodeChange(change));
     }
     if (seal.empty()) return;
-    body += encodeFrame(FrameType::kSeal, encodeSeal({seal.seed(), seal.sign(exchange.key_)}));
+    frames.plain(FrameType::kSeal, encodeSeal({seal.seed(), seal.sign(exchange.key_)}));
   }
 
   void flush() {
     for (const auto& [row, seal] : carried) {
-      body += encodeFrame(FrameType::kCarriedSeal, encodeCarriedSeal(seal));
+      frames.plain(FrameType::kCarriedSeal, encodeCarriedSeal(seal));
     }
     carried.clear();
-    if (!held.changes.empty() && exchange.replica_.sealsChanges()) addSeal();
-    if (!held.changes.empty()) body += pack.changes(held);
-    if (!gone.digests.empty()) body += encodeFrame(FrameType::kGone, encodeGone(gone));
+    const bool seals = exchange.replica_.sealsChanges();
+    if (!held.changes.empty() && seals) addSeal();
+    if (!held.changes.empty()) frames.changes(held);
+    if (!gone.digests.empty()) frames.plain(FrameType::kGone, encodeGone(gone));
+    // A seal travels whole with each of its changes that is carried further: it stays short.
+    if (frameBytes != 0 && !seals) sizes.advance();
     held.changes.clear();
     gone.digests.clear();
     frameBytes = 0;
@@ -146,7 +149,7 @@ struct LeafExchange::UpFrames {
 };
 
 void LeafExchange::addChanges(storage::Store& store, std::string& body) {
-  UpFrames frames(*this, store, body);
+  UpFrames up(*this, store);
   std::size_t total = 0;
   std::int64_t after = readLeafState(store, hub_).acknowledgedSeq;
   ReplicaId announced = hello_.base.incarnation;
@@ -159,26 +162,27 @@ void LeafExchange::addChanges(storage::Store& store, std::string& body) {
         break;
       }
       if (link.incarnation != announced) {
-        frames.flush();
-        body += encodeFrame(FrameType::kIncarnation,
-                            encodeIncarnation(noticeOf(store, link.incarnation)));
+        up.flush();
+        up.frames.plain(FrameType::kIncarnation,
+                        encodeIncarnation(noticeOf(store, link.incarnation)));
         announced = link.incarnation;
       }
       // Without its salt a part of the body was erased: the link stands by its digest.
       const std::optional<storage::JournalRow> entry = store.journal(link.seq);
       if (entry && !link.salt.empty()) {
-        frames.add(link, *entry);
+        up.add(link, *entry);
         total += entry->body.size();
         ++outcome_.changesUp;
       } else {
-        frames.addGone(link);
+        up.addGone(link);
         total += link.digest.size();
       }
       after = sentSeq_ = link.seq;
       hello_.head = SignedHead{link.incarnation, link.number, link.hash, {}};
     }
   }
-  frames.flush();
+  up.flush();
+  body += up.frames.take();
   if (hello_.head) hello_.head->signature = key_.sign(headToSign(*hello_.head));
 }
 

@@ -47,7 +47,7 @@ class LeafExchange {
   // Borrows all three. `upBytes`: about how much of its changes to send, before compression. `hub`:
   // as for readLeafState().
   LeafExchange(Replica& replica, storage::Connections& connections, const crypto::SigningKey& key,
-               std::size_t upBytes = 4 * 1024 * 1024, std::string hub = "");
+               std::size_t upBytes = 8 * 1024 * 1024, std::string hub = "");
 
   // The request's body; call once.
   std::string request();

@@ -119,7 +119,7 @@ std::vector<RecordId> decodeIds(std::string_view payload) {
 std::string encodeHealing(const std::vector<Change>& changes) {
   ByteWriter writer;
   BatchEncoder().encode(changes, writer);
-  return Compressor().frame(writer.bytes());
+  return Compressor(writer.bytes().size()).frame(writer.bytes());
 }
 
 std::vector<Change> decodeHealing(std::string_view payload) {

@@ -162,7 +162,7 @@ sync::ExchangeOutcome SyncClient::callHub(Client& client, bool afterCut) {
   });
   const bool askFirst = afterCut && unsent > kWorthAsking;
   sync::LeafExchange leaf(node_.replica(), node_.connections(), node_.signingKey(),
-                          askFirst ? 0 : std::size_t{4} << 20);
+                          askFirst ? 0 : std::size_t{8} << 20);
   const std::string body = leaf.request();
   const ClientResponse answer = client.send("POST", "/sync/v1/exchange", {}, body,
                                             [&](std::string_view bytes) { leaf.receive(bytes); });

@@ -159,7 +159,9 @@ std::string HostileLeaf::framesOf(Attack attack, const std::vector<Change>& chan
     return sync::encodeFrame(sync::FrameType::kGone,
                              sync::encodeGone({incarnation_, frame.firstNumber, digests}));
   }
-  return sync::PackedFrameWriter().changes(frame);
+  sync::PackedFrameWriter writer;
+  writer.changes(frame);
+  return writer.take();
 }
 
 std::string HostileLeaf::signedRequest(Attack attack, const std::vector<Change>& changes) {

@@ -65,10 +65,11 @@ class Hostile {
       hello.head = head;
     }
     PackedFrameWriter pack;
+    pack.changes(frame);
     return encodeFrame(FrameType::kHello, encodeHello(hello)) +
            encodeFrame(FrameType::kIncarnation,
                        encodeIncarnation({kReplica, 0, 0, "", std::string(kSaltKey)})) +
-           pack.changes(frame);
+           pack.take();
   }
 
   static Edit birth(std::uint64_t number, std::optional<RecordId> root = std::nullopt) {

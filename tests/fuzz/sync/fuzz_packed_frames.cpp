@@ -40,13 +40,13 @@ class Exchange {
     } else if (kind / 2 % 3 == 1) {
       for (const sync::FeedItem& item : reader_.feed(payload).items) requireSame(item.changes);
     } else {
-      const std::string own = isPlain ? sync::Compressor().frame(bytes) : payload;
+      const std::string own = isPlain ? sync::Compressor(bytes.size()).frame(bytes) : payload;
       requireSame(sync::decodeHealing(own));
     }
   }
 
  private:
-  sync::Compressor compressor_;
+  sync::Compressor compressor_{4096};
   sync::PackedFrameReader reader_;
 };
 
