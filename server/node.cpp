@@ -6,12 +6,14 @@
 #include "server/cases/record_service.h"
 #include "server/erasure_list.h"
 #include "server/recovery_slot.h"
+#include "storage/chunk_store.h"
 #include "storage/high_water_mark.h"
 
 namespace waystation::server {
 namespace {
 
 constexpr int kReaders = 4;
+constexpr int kAttachmentReaders = 2;
 constexpr std::int64_t kDaySeconds = 86'400;
 constexpr std::int64_t kAuthorityDays = 3'650;
 constexpr std::int64_t kHeadquartersDays = 825;
@@ -22,9 +24,15 @@ constexpr std::string_view kTlsKey = "identity.tls-key";
 constexpr std::string_view kTlsCertificate = "identity.tls-certificate";
 constexpr std::string_view kAuthority = "identity.authority";
 constexpr std::string_view kAuthorityKey = "authority.key";
+// There once the node has a database of attachments.
+constexpr std::string_view kHasAttachments = "attachments.made";
 
 std::filesystem::path databaseFile(const std::filesystem::path& directory) {
-  return directory / "node.db";
+  return directory / kRecordsFile;
+}
+
+std::filesystem::path attachmentsFile(const std::filesystem::path& directory) {
+  return directory / kAttachmentsFile;
 }
 
 // HQ's authority and certificates; an office's own until it is enrolled is signed by an authority
@@ -90,7 +98,7 @@ void Node::create(const std::filesystem::path& directory, const NodeConfig& conf
     transaction.commit();
   } catch (...) {
     for (const char* name :
-         {"node.json", "keys.slots", "node.db", "node.db-wal", "node.db-journal"}) {
+         {"node.json", "keys.slots", kRecordsFile, "node.db-wal", "node.db-journal"}) {
       std::error_code ignored;
       std::filesystem::remove(directory / name, ignored);
     }
@@ -106,12 +114,14 @@ Node::Node(std::filesystem::path directory, const crypto::SlotSecret& secret,
       programmes_(cases::loadPacks(programmes)),
       lock_(DirectoryLock::take(directory_)) {
   openKeys(secret);
+  openAttachments();
   openReplica();
   takeErasureList(directory_, *replica_, *connections_);
 }
 
 Node::~Node() {
   replica_.reset();
+  attachments_.reset();
   connections_.reset();
 }
 
@@ -136,6 +146,32 @@ void Node::openKeys(const crypto::SlotSecret& secret) {
   const std::optional<std::string> recovery =
       read([](storage::Store& store) { return recoveryKeyOf(store); });
   if (recovery) keepRecoverySlot(slots, master, random_, *recovery);
+}
+
+// Made at the first opening: nodes of earlier versions of the program have none.
+void Node::openAttachments() {
+  const std::filesystem::path file = attachmentsFile(directory_);
+  const storage::Connections::Lease writer = connections_->writer();
+  storage::Store store(*writer);
+  const bool isNew = !store.meta(kHasAttachments);
+  if (!isNew && !std::filesystem::exists(file)) {
+    throw Failure("node.attachments-missing",
+                  "The database of attachments, " + file.string() +
+                      ", is gone. Nothing was changed; put it back as it was, with the files "
+                      "beside it, or restore a backup.");
+  }
+  attachments_ = std::make_unique<storage::Connections>(
+      file, keys_->files, isNew ? storage::OpenMode::kCreate : storage::OpenMode::kReadWrite,
+      kAttachmentReaders);
+  storage::ChunkStore::createTables(*attachments_->writer());
+  if (!isNew) return;
+  storage::Transaction transaction(*writer);
+  store.setMeta(kHasAttachments, "1");
+  transaction.commit();
+}
+
+bool hasAttachments(storage::Database& records) {
+  return storage::Store(records).meta(kHasAttachments).has_value();
 }
 
 void Node::openReplica() {
@@ -192,11 +228,12 @@ sync::ErasureCounts Node::erase(const std::string& person, const std::vector<syn
 }
 
 std::vector<NodeDatabase> Node::databases() {
-  return {{"node.db", keys_->database, *connections_}};
+  return {{kRecordsFile, keys_->database, *connections_},
+          {kAttachmentsFile, keys_->files, *attachments_}};
 }
 
 BackupSource Node::backupSource() {
-  return {directory_, config().name, *keys_, *connections_, clock_.nowMs()};
+  return {directory_, config().name, keys_->backup, databases(), clock_.nowMs()};
 }
 
 NodeIdentity Node::identity() {

@@ -50,7 +50,7 @@ struct NodeIdentity {
 // the server and the commands do goes through one of these; only one process may hold a directory.
 //
 //   node.json   NodeConfig           keys.slots  the key file       node.db  the encrypted store
-//   lock        held while open      control     Unix socket of the running server
+//   lock        held while open      control     Unix socket        files.db attachments, encrypted
 class Node {
  public:
   // Makes a node that did not exist: directory (0700), keys with one passphrase slot, store; at HQ
@@ -83,15 +83,17 @@ class Node {
   bool isHeadquarters() const { return isHeadquarters_; }
 
   storage::Connections& connections() { return *connections_; }
+  // The attachments' content, for storage::ChunkStore. Who wants both writers takes the records'
+  // first.
+  storage::Connections& attachments() { return *attachments_; }
   sync::Replica& replica() { return *replica_; }
   const sync::Clock& clock() const { return clock_; }
   crypto::Random& random() { return random_; }
   const cases::Programmes& programmes() const { return programmes_; }
   const crypto::SigningKey& signingKey() const { return *signingKey_; }
-  // All that the node keeps, for what goes over every page: check, backups, a new page key.
+  // All that the node keeps, the records first, for what goes over every page: check, backups, a
+  // new page key.
   std::vector<NodeDatabase> databases();
-  // For storage::verifyPages, which reads beside the open store.
-  const crypto::Secret& databaseKey() const { return keys_->database; }
   // For makeBackup, which reads beside what goes on.
   BackupSource backupSource();
 
@@ -134,6 +136,7 @@ class Node {
 
  private:
   void openKeys(const crypto::SlotSecret& secret);
+  void openAttachments();
   void openReplica();
 
   std::filesystem::path directory_;
@@ -146,6 +149,7 @@ class Node {
   std::optional<DirectoryLock> lock_;
   std::optional<NodeKeys> keys_;
   std::unique_ptr<storage::Connections> connections_;
+  std::unique_ptr<storage::Connections> attachments_;
   std::unique_ptr<sync::Replica> replica_;
   std::unique_ptr<crypto::SigningKey> signingKey_;
   std::mutex listenerMutex_;

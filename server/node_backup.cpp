@@ -23,7 +23,6 @@ namespace {
 constexpr std::string_view kSuffix = ".wsbackup";
 constexpr std::string_view kPartialSuffix = ".wsbackup.partial";
 constexpr std::size_t kMostDifferences = 13;
-constexpr const char* kDatabaseName = "node.db";
 
 std::string readWhole(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -95,10 +94,9 @@ class Making {
  private:
   BackupResult write(const std::filesystem::path& target, const FoundBackup* base,
                      bool* changedTooMuch);
+  void addDatabases(storage::BackupWriter& writer, storage::BackupReader* below,
+                    BackupResult& result);
   void verify(const std::filesystem::path& file) const;
-  storage::PageProgress pageProgress(std::uint64_t total) const {
-    return [this, total](std::uint32_t page) { progress_(page, total); };
-  }
 
   const BackupSource& source_;
   const BackupProgress& progress_;
@@ -125,29 +123,21 @@ BackupResult Making::write(const std::filesystem::path& target, const FoundBacku
   head.salt = crypto::SystemRandom().bytes(32);
   head.madeMs = source_.nowMs;
   head.keySlots = keySlots_;
-  if (base != nullptr) head.base = base->head.name;
-  storage::NewBackupFile file(target);
-  storage::Snapshot snapshot(source_.connections, source_.directory / kDatabaseName,
-                             source_.keys.database, [this] {
-                               progress_(0, 0);
-                               return false;
-                             });
-  result.pages = snapshot.pages();
-  file.write(storage::encodeBackupHead(head));
-  storage::BackupWriter writer([&](std::string_view bytes) { file.write(bytes); },
-                               source_.keys.backup, head);
-  writer.addFile("node.json", config_);
-  if (base == nullptr) {
-    writer.addDatabase(kDatabaseName, snapshot, pageProgress(result.pages));
-  } else {
+  std::optional<storage::BackupReader> below;
+  if (base != nullptr) {
+    head.base = base->head.name;
     storage::ByteSource bytes = storage::openBackupFile(base->file);
     const storage::BackupHead baseHead = storage::readBackupHead(bytes);
-    storage::BackupReader reader(bytes, source_.keys.backup, baseHead);
-    while (reader.next().name != kDatabaseName) {
-    }
-    result.changed =
-        writer.addDifference(kDatabaseName, snapshot, reader, pageProgress(result.pages));
-    reader.skipToEnd();
+    below.emplace(bytes, source_.key, baseHead);
+  }
+  storage::NewBackupFile file(target);
+  file.write(storage::encodeBackupHead(head));
+  storage::BackupWriter writer([&](std::string_view bytes) { file.write(bytes); }, source_.key,
+                               head);
+  writer.addFile("node.json", config_);
+  addDatabases(writer, below ? &*below : nullptr, result);
+  if (below) {
+    below->skipToEnd();
     *changedTooMuch = result.changed > result.pages / 2;
     if (*changedTooMuch) return result;
   }
@@ -159,11 +149,39 @@ BackupResult Making::write(const std::filesystem::path& target, const FoundBacku
   return result;
 }
 
+void Making::addDatabases(storage::BackupWriter& writer, storage::BackupReader* below,
+                          BackupResult& result) {
+  std::vector<storage::SnapshotSource> sources;
+  for (const NodeDatabase& database : source_.databases) {
+    sources.push_back({database.connections, source_.directory / database.name, database.key});
+  }
+  auto snapshots = storage::Snapshot::ofAll(sources, [this] {
+    progress_(0, 0);
+    return false;
+  });
+  for (const auto& snapshot : snapshots) result.pages += snapshot->pages();
+  std::uint64_t done = 0;
+  for (std::size_t i = 0; i < snapshots.size(); ++i) {
+    const std::string& name = source_.databases[i].name;
+    const auto tell = [&](std::uint32_t page) { progress_(done + page, result.pages); };
+    const std::uint32_t pages = snapshots[i]->pages();
+    if (below != nullptr && below->comeTo(name)) {
+      result.changed += writer.addDifference(name, *snapshots[i], *below, tell);
+    } else {
+      // Also in a difference, where the whole backup is of before there was this database.
+      writer.addDatabase(name, *snapshots[i], tell);
+      if (below != nullptr) result.changed += pages;
+    }
+    done += pages;
+    snapshots[i].reset();  // its log may be folded again
+  }
+}
+
 void Making::verify(const std::filesystem::path& file) const {
   try {
     storage::ByteSource bytes = storage::openBackupFile(file);
     const storage::BackupHead head = storage::readBackupHead(bytes);
-    storage::BackupReader(bytes, source_.keys.backup, head).skipToEnd();
+    storage::BackupReader(bytes, source_.key, head).skipToEnd();
   } catch (const Failure& failure) {
     throw Failure("backup.not-verified",
                   "The disk did not give back the backup that was written to it, so it was not "

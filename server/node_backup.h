@@ -6,18 +6,18 @@
 #include <string>
 #include <vector>
 
-#include "server/node_keys.h"
+#include "crypto/secret.h"
+#include "server/node_databases.h"
 #include "storage/backup_stream.h"
-#include "storage/database.h"
 
 namespace waystation::server {
 
 // An open node, as far as a backup needs it. Borrows.
 struct BackupSource {
   std::filesystem::path directory;
-  std::string name;  // the node's code
-  const NodeKeys& keys;
-  storage::Connections& connections;
+  std::string name;           // the node's code
+  const crypto::Secret& key;  // of backups
+  std::vector<NodeDatabase> databases;
   std::int64_t nowMs = 0;
 };
 

@@ -10,7 +10,8 @@ namespace waystation::server {
 struct NodeKeys {
   NodeKeys(const crypto::Secret& master, std::string_view storeId);
 
-  crypto::Secret database;
+  crypto::Secret database;  // of node.db
+  crypto::Secret files;     // of files.db
   crypto::Secret backup;
 };
 

@@ -12,8 +12,10 @@
 #include "crypto/failure.h"
 #include "server/directory_lock.h"
 #include "server/node.h"
+#include "server/node_keys.h"
 #include "storage/backup.h"
 #include "storage/backup_file.h"
+#include "storage/chunk_store.h"
 #include "storage/high_water_mark.h"
 #include "storage/store.h"
 
@@ -23,7 +25,6 @@ namespace {
 constexpr const char* kIncoming = "restore.new";
 constexpr const char* kState = "restore.state";
 constexpr std::string_view kAsidePrefix = "before-restore-";
-constexpr const char* kDatabaseName = "node.db";
 
 // What in a data directory is not the node's data.
 bool stays(const std::string& name) {
@@ -134,28 +135,36 @@ void Incoming::openBase(const storage::BackupHead& head) {
 
 void Incoming::rebuild(storage::BackupReader& reader, const storage::BackupSection& section,
                        const BackupProgress& progress) {
-  if (section.name != kDatabaseName) {
+  const bool isOfRecords = section.name == kRecordsFile;
+  if (!isOfRecords && section.name != kAttachmentsFile) {
     storage::throwDamagedBackup("it holds a database that this version does not know");
   }
-  if (base_ != nullptr) {
-    storage::BackupSection under;
-    while ((under = base_->next()).name != section.name) {
-      if (under.type == storage::BackupSection::Type::kEnd) {
-        storage::throwDamagedBackup("the whole one below it is of another kind");
-      }
+  storage::BackupReader* below = nullptr;
+  if (section.type == storage::BackupSection::Type::kDifference && base_ != nullptr) {
+    if (!base_->comeTo(section.name)) {
+      storage::throwDamagedBackup("the whole one below it is of another kind");
     }
+    below = base_.get();
   }
-  storage::RebuiltDatabase target(folder_ / section.name, keys_->database);
-  storage::rebuildDatabase(target, reader, section, base_.get(),
+  storage::RebuiltDatabase target(folder_ / section.name,
+                                  isOfRecords ? keys_->database : keys_->files);
+  storage::rebuildDatabase(target, reader, section, below,
                            [&](std::uint32_t page) { progress(page, section.pages); });
 }
 
 RestoreResult Incoming::describe(const storage::BackupHead& head) const {
   const NodeConfig config = Node::readConfig(folder_);
-  storage::Database database(folder_ / kDatabaseName, keys_->database,
+  storage::Database database(folder_ / kRecordsFile, keys_->database,
                              storage::OpenMode::kReadWrite);
   // Refuses a later version's; an earlier one's is brought up to this program's.
   storage::Store::createTables(database);
+  if (std::filesystem::exists(folder_ / kAttachmentsFile)) {
+    storage::Database attachments(folder_ / kAttachmentsFile, keys_->files,
+                                  storage::OpenMode::kReadWrite);
+    storage::ChunkStore::createTables(attachments);
+  } else if (hasAttachments(database)) {
+    storage::throwDamagedBackup("the attachments are not in it");
+  }
   // From here on this database is the newest there is, knowingly.
   storage::HighWaterMark mark(folder_ / "mark", markKey_, head.storeId);
   crypto::SystemRandom random;
@@ -180,7 +189,7 @@ RestoreResult Incoming::fill(storage::ByteSource source, const storage::BackupHe
   markKey_ = storage::deriveMarkKey(master, slots.storeId());
   storage::BackupReader reader(std::move(source), keys_->backup, head);
   if (!head.isWhole()) openBase(head);
-  bool hasDatabase = false;
+  bool hasRecords = false;
   for (;;) {
     const storage::BackupSection section = reader.next();
     if (section.type == storage::BackupSection::Type::kEnd) break;
@@ -189,10 +198,10 @@ RestoreResult Incoming::fill(storage::ByteSource source, const storage::BackupHe
       writeFile(section.name, section.bytes);
     } else {
       rebuild(reader, section, progress);
-      hasDatabase = true;
+      hasRecords = hasRecords || section.name == kRecordsFile;
     }
   }
-  if (!hasDatabase) storage::throwDamagedBackup("it holds no database");
+  if (!hasRecords) storage::throwDamagedBackup("it holds no database");
   return describe(head);
 }
 

@@ -26,8 +26,14 @@ std::vector<std::unique_ptr<storage::Database>> ownConnections(Node& node) {
 
 storage::RotationEnd rotatePageKeys(
     Node& node, const std::function<bool(const storage::RotationProgress&)>& goesOn) {
+  const auto connections = ownConnections(node);
+  // Begun in all before one is gone through, so that what goes on after a kill is the whole.
+  for (const auto& connection : connections) {
+    if (storage::isRotationUnfinished(*connection)) continue;
+    storage::rotateKey(*connection, [](const storage::RotationProgress&) { return false; });
+  }
   storage::RotationProgress before;
-  for (const auto& connection : ownConnections(node)) {
+  for (const auto& connection : connections) {
     storage::RotationProgress own;
     const auto end = storage::rotateKey(*connection, [&](const storage::RotationProgress& now) {
       own = now;

@@ -12,7 +12,7 @@ namespace waystation::server {
 
 // Gives each of the node's databases a new page key, or brings to its end the change that was
 // begun, while people work (storage/key_rotation.h, which says what is thrown). `goesOn` hears of
-// the pages of all of them together; false stops.
+// the pages of the databases so far; false stops.
 storage::RotationEnd rotatePageKeys(
     Node& node, const std::function<bool(const storage::RotationProgress&)>& goesOn);
 

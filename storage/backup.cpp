@@ -52,6 +52,7 @@ std::string BackupReader::name() {
 }
 
 BackupSection BackupReader::next() {
+  if (isAtEnd_) return {};
   skipPages();
   char type = 0;
   input_.read(&type, 1);
@@ -61,6 +62,7 @@ BackupSection BackupReader::next() {
   switch (section_.type) {
     case BackupSection::Type::kEnd:
       input_.requireEnd();
+      isAtEnd_ = true;
       return section_;
     case BackupSection::Type::kFile: {
       section_.name = name();
@@ -102,6 +104,14 @@ void BackupReader::skipPages() {
   PageBody body;
   while (section_.type != BackupSection::Type::kEnd &&
          section_.type != BackupSection::Type::kFile && readPage(body.data()) != 0) {
+  }
+}
+
+bool BackupReader::comeTo(const std::string& name) {
+  for (;;) {
+    const BackupSection section = next();
+    if (section.type == BackupSection::Type::kEnd) return false;
+    if (section.name == name) return true;
   }
 }
 

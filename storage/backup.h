@@ -26,8 +26,11 @@ class BackupReader {
   // Opens what is behind `head`, which has been read from `source` already.
   BackupReader(ByteSource source, const crypto::Secret& backupKey, const BackupHead& head);
 
-  // The next section. At the end all has been found whole, and nothing follows.
+  // The next section. At the end all has been found whole, and nothing follows; from then on the
+  // answer stays the same.
   BackupSection next();
+  // Reads on to the section of that name; false when there is none before the end.
+  bool comeTo(const std::string& name);
   // The next page of the database, kPageBodySize bytes; answers its number, 0 behind the last.
   std::uint32_t readPage(char* body);
   // Reads on to the end of the backup.
@@ -40,6 +43,7 @@ class BackupReader {
 
   BackupInput input_;
   BackupSection section_;
+  bool isAtEnd_ = false;
   std::uint32_t lastPage_ = 0;
   std::vector<std::string> names_;
 };

@@ -320,6 +320,49 @@ void ChunkStore::removeFile(std::int64_t row) {
   db_.statement("DELETE FROM files WHERE row = ?").bind(1, row).run();
 }
 
+std::vector<std::string> ChunkStore::findDamage(const std::function<void()>& tick) {
+  std::vector<std::string> damage;
+  {
+    Statement chunks = db_.statement(
+        "SELECT hash, bytes, EXISTS(SELECT 1 FROM file_chunks WHERE file_chunks.hash = "
+        "chunks.hash) FROM chunks");
+    while (chunks.step()) {
+      const std::string name = "The part " + crypto::toHex(chunks.view(0)) + " of attachments ";
+      if (hashOf(chunks.view(1)) != chunks.view(0)) damage.push_back(name + "has other bytes.");
+      if (chunks.integer(2) == 0) damage.push_back(name + "belongs to no file.");
+      tick();
+    }
+  }
+  std::vector<std::int64_t> rows;
+  {
+    Statement files = db_.statement("SELECT row FROM files");
+    while (files.step()) rows.push_back(files.integer(0));
+  }
+  for (const std::int64_t row : rows) {
+    std::string found = damageOf(row);
+    if (!found.empty()) damage.push_back(std::move(found));
+    tick();
+  }
+  return damage;
+}
+
+std::string ChunkStore::damageOf(std::int64_t row) {
+  Statement file = db_.statement(
+      "SELECT id, whole, wanted, (SELECT count(*) FROM file_chunks WHERE file = row AND NOT "
+      "EXISTS(SELECT 1 FROM chunks WHERE chunks.hash = file_chunks.hash)), "
+      "EXISTS(SELECT 1 FROM names WHERE file = row) FROM files WHERE row = ?");
+  file.bind(1, row);
+  file.step();
+  const std::string name = "The attachment " + crypto::toHex(file.view(0)) + " ";
+  const bool isWhole = file.integer(1) != 0;
+  if (isWhole && !isTrue(row)) return name + "is not what it is noted as.";
+  if (file.integer(2) != file.integer(3) || isWhole != (file.integer(2) == 0)) {
+    return name + "does not agree with the parts that are there.";
+  }
+  if (file.integer(4) == 0) return name + "belongs to nothing.";
+  return {};
+}
+
 std::int64_t ChunkStore::countFiles() {
   Statement query = db_.statement("SELECT count(*) FROM files");
   query.step();

@@ -90,6 +90,11 @@ class ChunkStore {
   std::int64_t retainNames(
       const std::function<bool(std::string_view id, std::string_view name)>& isKept);
 
+  // What is not as it must be, a sentence each; empty: every chunk is what its hash says, every
+  // whole file is what its name says, and what is wanted of the others is what is not there. Reads
+  // everything; `tick` is called after each chunk and file, and may throw to give up.
+  std::vector<std::string> findDamage(const std::function<void()>& tick);
+
   std::int64_t countFiles();
   std::int64_t countChunks();
 
@@ -99,6 +104,7 @@ class ChunkStore {
   void completeFiles();
   bool isTrue(std::int64_t row);
   void removeFile(std::int64_t row);
+  std::string damageOf(std::int64_t row);
 
   Database& db_;
 };

@@ -52,12 +52,18 @@ void dropFromMemory(const std::filesystem::path& file) {
 
 }  // namespace
 
-Snapshot::Snapshot(Connections& connections, const std::filesystem::path& file,
-                   const crypto::Secret& key, const std::function<bool()>& giveUp)
-    : store_(EncryptingVfs::instance().acquire(file, key, OpenMode::kReadOnly)),
-      reader_(file, key, OpenMode::kReadOnly, kSnapshotCacheKiB),
-      format_(store_->keys(), store_->random()) {
-  for (int tries = 0; !tryHold(connections); ++tries) {
+Snapshot::Snapshot(const SnapshotSource& source)
+    : store_(EncryptingVfs::instance().acquire(source.file, source.key, OpenMode::kReadOnly)),
+      reader_(source.file, source.key, OpenMode::kReadOnly, kSnapshotCacheKiB),
+      format_(store_->keys(), store_->random()) {}
+
+std::vector<std::unique_ptr<Snapshot>> Snapshot::ofAll(const std::vector<SnapshotSource>& sources,
+                                                       const std::function<bool()>& giveUp) {
+  std::vector<std::unique_ptr<Snapshot>> snapshots;
+  for (const SnapshotSource& source : sources) {
+    snapshots.push_back(std::unique_ptr<Snapshot>(new Snapshot(source)));
+  }
+  for (int tries = 0; !tryHoldAll(sources, snapshots); ++tries) {
     if (tries == kHoldTries || giveUp()) {
       throw Failure("backup.busy",
                     "The store was read without a pause, so no backup could be begun. Nothing was "
@@ -65,9 +71,14 @@ Snapshot::Snapshot(Connections& connections, const std::filesystem::path& file,
     }
     std::this_thread::sleep_for(kBetweenTries);
   }
+  return snapshots;
 }
 
 Snapshot::~Snapshot() {
+  letGo();
+}
+
+void Snapshot::letGo() {
   try {
     if (reader_.inTransaction()) reader_.execute("COMMIT");
   } catch (const Failure&) {
@@ -75,16 +86,26 @@ Snapshot::~Snapshot() {
   }
 }
 
+bool Snapshot::tryHoldAll(const std::vector<SnapshotSource>& sources,
+                          const std::vector<std::unique_ptr<Snapshot>>& snapshots) {
+  std::vector<Connections::Lease> writers;
+  for (const SnapshotSource& source : sources) writers.push_back(source.connections.writer());
+  for (std::size_t i = 0; i < snapshots.size(); ++i) {
+    if (snapshots[i]->tryHold(*writers[i])) continue;
+    for (const auto& snapshot : snapshots) snapshot->letGo();
+    return false;
+  }
+  return true;
+}
+
 // A reader that begins while the log is empty reads the file alone, and SQLite writes nothing to
 // the file (it checkpoints nothing) as long as there is such a reader.
-bool Snapshot::tryHold(Connections& connections) {
-  const Connections::Lease writer = connections.writer();
-  if (!foldLog(*writer)) return false;
+bool Snapshot::tryHold(Database& writer) {
+  if (!foldLog(writer)) return false;
   reader_.execute("BEGIN");
   reader_.statement("SELECT count(*) FROM sqlite_schema").run();
   struct stat log {};
   if (::stat((store_->path() + "-wal").c_str(), &log) == 0 && log.st_size != 0) {
-    reader_.execute("COMMIT");
     return false;
   }
   pages_ = static_cast<std::uint32_t>(store_->size() / kPageStep);

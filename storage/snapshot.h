@@ -4,21 +4,29 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "storage/database.h"
 #include "storage/page_format.h"
 
 namespace waystation::storage {
 
+// A database to take a snapshot of: the process's connections to it, its file and key. Borrows.
+struct SnapshotSource {
+  Connections& connections;
+  std::filesystem::path file;
+  const crypto::Secret& key;
+};
+
 // One moment of a database, page by page, while others go on writing: the log is folded into the
 // database file, and a reader holds that file still until this goes. Meanwhile the log grows.
 class Snapshot {
  public:
-  // `connections`: those of the process to the database `file`; their writer is held for a moment.
+  // One moment for all of them: their writers are held together, in this order, for a moment.
   // `giveUp` is asked while others' long reads are waited for. Throws Failure: "backup.busy", and
   // as Database does.
-  Snapshot(Connections& connections, const std::filesystem::path& file, const crypto::Secret& key,
-           const std::function<bool()>& giveUp);
+  static std::vector<std::unique_ptr<Snapshot>> ofAll(const std::vector<SnapshotSource>& sources,
+                                                      const std::function<bool()>& giveUp);
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -28,7 +36,11 @@ class Snapshot {
   void read(std::uint32_t number, char* body);
 
  private:
-  bool tryHold(Connections& connections);
+  explicit Snapshot(const SnapshotSource& source);
+  static bool tryHoldAll(const std::vector<SnapshotSource>& sources,
+                         const std::vector<std::unique_ptr<Snapshot>>& snapshots);
+  bool tryHold(Database& writer);
+  void letGo();
 
   std::shared_ptr<StoreFile> store_;
   Database reader_;

@@ -32,7 +32,8 @@ int check(CommandContext& context) {
   if (context.options.has("accept-older-copy")) {
     storage::HighWaterMark::accept(*context.node.connections().writer());
   }
-  for (const Step step : {checkMark, checkPages, checkRecords, checkJournal, checkProjections}) {
+  for (const Step step :
+       {checkMark, checkPages, checkRecords, checkJournal, checkAttachments, checkProjections}) {
     runStep(step, context, report);
   }
   for (const Finding& finding : report.findings) {
@@ -43,14 +44,16 @@ int check(CommandContext& context) {
   const std::string read = cases::groupedNumber(report.records) + " records of " +
                            cases::groupedNumber(report.roots) + " cases and persons, " +
                            cases::groupedNumber(report.changes) + " changes, " +
-                           cases::groupedNumber(report.links) + " links of the chain";
+                           cases::groupedNumber(report.links) + " links of the chain, " +
+                           cases::groupedNumber(report.attachments) + " attachments";
   context.output.tell(found == 0 ? "All is well: " + read + "."
                                  : cases::groupedNumber(found) + " findings in " + read + ".",
                       {{"findings", found},
                        {"records", report.records},
                        {"roots", report.roots},
                        {"changes", report.changes},
-                       {"links", report.links}});
+                       {"links", report.links},
+                       {"attachments", report.attachments}});
   return found == 0 ? 0 : 1;
 }
 
@@ -58,14 +61,15 @@ int check(CommandContext& context) {
 
 Command checkCommand() {
   Command command;
-  command.form = {.words = "check",
-                  .summary = "reads everything that is stored and proves it whole",
-                  .options = {{.name = "accept-older-copy",
-                               .help = "an older copy of the store is in place on purpose"}},
-                  .arguments = {},
-                  .notes =
-                      "Every page, record, digest, link of the chain and search entry. Says "
-                      "what is wrong and what mends it; ends with 1 if anything is."};
+  command.form = {
+      .words = "check",
+      .summary = "reads everything that is stored and proves it whole",
+      .options = {{.name = "accept-older-copy",
+                   .help = "an older copy of the store is in place on purpose"}},
+      .arguments = {},
+      .notes =
+          "Every page, record, digest, link of the chain, attachment and search entry. Says "
+          "what is wrong and what mends it; ends with 1 if anything is."};
   command.run = check;
   return command;
 }

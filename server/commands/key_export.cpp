@@ -1,5 +1,6 @@
 #include "crypto/hash.h"
 #include "server/commands/key_slot_access.h"
+#include "server/node_databases.h"
 #include "server/node_keys.h"
 
 namespace waystation::commands {
@@ -23,8 +24,11 @@ int exportKey(const Options& options, Output& output) {
   const crypto::KeySlots slots = slotsOf(options);
   const crypto::KeySlots::Opened opened = openSlots(slots, options);
   const std::string file = options.text("out");
-  writeSecretFile(file, hexOf(server::NodeKeys(opened.master, slots.storeId()).database).view());
-  output.tell("The key of node.db is in " + file + ", in the clear.", {{"out", file}});
+  const server::NodeKeys keys(opened.master, slots.storeId());
+  const bool isOfFiles = options.has("attachments");
+  const std::string database = isOfFiles ? server::kAttachmentsFile : server::kRecordsFile;
+  writeSecretFile(file, hexOf(isOfFiles ? keys.files : keys.database).view());
+  output.tell("The key of " + database + " is in " + file + ", in the clear.", {{"out", file}});
   output.say(
       "WARNING: whoever has this file and the database reads everything, without any passphrase, "
       "also after slots are changed. Use it on this machine only, and destroy it when you are "
@@ -43,7 +47,8 @@ Command keyExportCommand() {
                                .value = "F",
                                .help = "the file to make; WAYSTATION_KEY_FILE names it",
                                .isRequired = true,
-                               .isPath = true}},
+                               .isPath = true},
+                              {.name = "attachments", .help = "the key of files.db, not node.db"}},
                   .arguments = {},
                   .notes =
                       "For support and forensics, with waystation_vfs.so and a stopped server. "

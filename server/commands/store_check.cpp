@@ -1,6 +1,7 @@
 #include "server/commands/store_check.h"
 
 #include "crypto/hash.h"
+#include "storage/chunk_store.h"
 #include "storage/verify.h"
 #include "sync/deletion.h"
 #include "sync/replica.h"
@@ -15,10 +16,11 @@ namespace {
 
 constexpr std::uint64_t kRowsBetweenNews = 1'000;
 
-// One moment of the store, as a reader sees it from BEGIN on.
+// One moment of a database, as a reader sees it from BEGIN on.
 class Snapshot {
  public:
-  explicit Snapshot(server::Node& node) : lease_(node.connections().reader()), store(*lease_) {
+  explicit Snapshot(storage::Connections& connections)
+      : lease_(connections.reader()), store(*lease_) {
     lease_->execute("BEGIN");
   }
   ~Snapshot() {
@@ -175,20 +177,32 @@ void CheckReport::add(std::string what, const std::string& mend) {
 }
 
 void checkPages(server::Node& node, Output& output, CheckReport& report) {
-  for (std::string& damage :
-       storage::verifyPages(node.directory() / "node.db", node.databaseKey())) {
-    report.add(std::move(damage), kMendStore);
+  for (const server::NodeDatabase& database : node.databases()) {
+    for (std::string& damage :
+         storage::verifyPages(node.directory() / database.name, database.key)) {
+      report.add(std::move(damage), kMendStore);
+    }
+    output.throwIfCancelled();
+    const storage::Connections::Lease reader = database.connections.reader();
+    storage::Statement integrity = reader->statement("PRAGMA integrity_check(20)");
+    while (integrity.step()) {
+      if (integrity.view(0) == "ok") continue;
+      report.add("SQLite says of " + database.name + ": " + integrity.text(0), kMendStore);
+    }
   }
-  output.throwIfCancelled();
-  const storage::Connections::Lease reader = node.connections().reader();
-  storage::Statement integrity = reader->statement("PRAGMA integrity_check(20)");
-  while (integrity.step()) {
-    if (integrity.view(0) != "ok") report.add("SQLite says: " + integrity.text(0), kMendStore);
+}
+
+void checkAttachments(server::Node& node, Output& output, CheckReport& report) {
+  Snapshot snapshot(node.attachments());
+  storage::ChunkStore chunks(snapshot.store.database());
+  report.attachments = static_cast<std::uint64_t>(chunks.countFiles());
+  for (std::string& damage : chunks.findDamage([&] { output.throwIfCancelled(); })) {
+    report.add(std::move(damage), kMendStore);
   }
 }
 
 void checkRecords(server::Node& node, Output& output, CheckReport& report) {
-  Snapshot snapshot(node);
+  Snapshot snapshot(node.connections());
   const auto total = static_cast<std::uint64_t>(snapshot.store.countRecords(""));
   output.progress(0, 2 * total, 0);
   RootSums sums;
@@ -200,7 +214,7 @@ void checkRecords(server::Node& node, Output& output, CheckReport& report) {
 }
 
 void checkJournal(server::Node& node, Output& output, CheckReport& report) {
-  Snapshot snapshot(node);
+  Snapshot snapshot(node.connections());
   storage::Statement entries = snapshot.store.database().statement(
       "SELECT seq, replica, counter, body FROM journal ORDER BY seq");
   while (entries.step()) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <vector>
 
 #include "storage/page_format.h"
 #include "tests/server/application_support.h"
@@ -33,6 +34,24 @@ TEST(PageKeys, AnUnfinishedChangeGoesOnWhenTheServerStarts) {
   EXPECT_TRUE(waitUntil([&] { return !isPageKeyRotationUnfinished(office.node()); }));
   EXPECT_FALSE(office.application().status().contains("pageKeys"));
   EXPECT_EQ(pageKeyNumber(office.node()), 2U) << "another key was begun";
+}
+
+TEST(PageKeys, OfEveryDatabaseAreChangedAlsoByTheContinuation) {
+  RunningNode office(Role::kOffice, "NBO");
+  const auto numbers = [&] {
+    std::vector<std::uint32_t> found;
+    for (const NodeDatabase& database : office.node().databases()) {
+      found.push_back(storage::keyEpoch(*database.connections.reader()));
+    }
+    return found;
+  };
+  rotatePageKeys(office.node(), [](const storage::RotationProgress&) { return true; });
+  EXPECT_EQ(numbers(), (std::vector<std::uint32_t>{2, 2}));
+  rotatePageKeys(office.node(), kStopAtOnce);
+  EXPECT_EQ(numbers(), (std::vector<std::uint32_t>{3, 3}));
+  office.start();
+  EXPECT_TRUE(waitUntil([&] { return !isPageKeyRotationUnfinished(office.node()); }));
+  EXPECT_EQ(numbers(), (std::vector<std::uint32_t>{3, 3}));
 }
 
 TEST(PageKeys, AFinishedChangeIsLeftAlone) {

@@ -68,6 +68,37 @@ TEST(Backup, OfAStoreThatFiveThreadsWriteToIsAPrefixOfEachThreadsWork) {
   for (std::thread& writer : writers) writer.join();
 }
 
+TEST(Backup, OfTwoDatabasesIsOfOneMoment) {
+  SourceStore records(0);
+  SourceStore files(0);
+  std::atomic<bool> stop = false;
+  // A file is there before the record that names it.
+  std::thread writer([&] {
+    for (std::int64_t i = 1; !stop; ++i) {
+      const Connections::Lease record = records.connections->writer();
+      addRow(*files.connections->writer(), i, "a file");
+      addRow(*record, i, "a record");
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    const auto snapshots =
+        Snapshot::ofAll({{*records.connections, records.directory / "s.db", records.key},
+                         {*files.connections, files.directory / "s.db", files.key}},
+                        kNever);
+    std::vector<std::int64_t> counts;
+    for (const auto& snapshot : snapshots) {
+      const auto file = records.directory / ("r" + std::to_string(round));
+      std::filesystem::remove(file);
+      restore(backUp(*snapshot).bytes, file);
+      Database restored(file, keyOf('r'), OpenMode::kReadOnly);
+      counts.push_back(numberFrom(restored, "SELECT count(*) FROM people"));
+    }
+    EXPECT_EQ(counts[0], counts[1]);
+  }
+  stop = true;
+  writer.join();
+}
+
 TEST(Backup, OfADamagedStoreIsRefused) {
   SourceStore store(500);
   std::unique_ptr<Snapshot> snapshot = store.snapshot();

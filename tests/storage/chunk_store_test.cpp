@@ -280,5 +280,25 @@ TEST_F(Chunks, NothingOfAFileIsReadableOnTheDisk) {
   }
 }
 
+TEST_F(Chunks, WhatIsNotAsItMustBeIsFound) {
+  const auto quietly = [] {};
+  const std::string content = contentOf(3 * kChunkSize);
+  putAll(content);
+  const std::string begun = contentOf(2 * kChunkSize, 2);
+  put(manifestOf(begun));
+  putChunk(manifestOf(begun).id, 0, chunkOf(begun, 0));
+  EXPECT_EQ(store_->findDamage(quietly), std::vector<std::string>{});
+  for (const char* damage :
+       {"UPDATE chunks SET bytes = zeroblob(length(bytes)) WHERE row = 2",
+        "DELETE FROM chunks WHERE row = 3", "DELETE FROM chunks WHERE row = 4",
+        "DELETE FROM file_chunks WHERE place = 0", "DELETE FROM names",
+        "UPDATE files SET wanted = 0", "UPDATE files SET id = zeroblob(32) WHERE whole = 1"}) {
+    Transaction transaction(*database_);
+    database_->execute(damage);
+    EXPECT_NE(store_->findDamage(quietly), std::vector<std::string>{}) << damage;
+  }
+  EXPECT_EQ(store_->findDamage(quietly), std::vector<std::string>{});
+}
+
 }  // namespace
 }  // namespace waystation::storage

@@ -185,11 +185,13 @@ class Backups final : public Workload {
     head.salt = crypto::SystemRandom().bytes(32);
     head.keySlots = "the key file";
     storage::NewBackupFile file(directory / "disk" / name);
-    storage::Snapshot snapshot(connections, directory / "node.db", key(), [] { return false; });
+    const crypto::Secret storeKey = key();
+    const auto snapshots = storage::Snapshot::ofAll(
+        {{connections, directory / "node.db", storeKey}}, [] { return false; });
     file.write(storage::encodeBackupHead(head));
     storage::BackupWriter writer([&](std::string_view bytes) { file.write(bytes); }, backupKey(),
                                  head);
-    writer.addDatabase("node.db", snapshot, [](std::uint32_t) {});
+    writer.addDatabase("node.db", *snapshots.front(), [](std::uint32_t) {});
     writer.finish();
     file.sync();
     file.keep();

@@ -110,11 +110,13 @@ std::string backUpWhole() {
     }
   }
   storage::Connections connections(file, key(), storage::OpenMode::kReadWrite, 1);
-  storage::Snapshot snapshot(connections, file, key(), [] { return false; });
+  const crypto::Secret storeKey = key();
+  const auto snapshots =
+      storage::Snapshot::ofAll({{connections, file, storeKey}}, [] { return false; });
   storage::BackupHead head = headOf(true);
   std::string bytes = storage::encodeBackupHead(head);
   storage::BackupWriter writer([&](std::string_view part) { bytes += part; }, key(), head);
-  writer.addDatabase("node.db", snapshot, [](std::uint32_t) {});
+  writer.addDatabase("node.db", *snapshots.front(), [](std::uint32_t) {});
   writer.finish();
   return bytes;
 }

@@ -79,8 +79,9 @@ struct SourceStore {
         std::make_unique<Connections>(directory / "s.db", keyOf('k'), OpenMode::kReadWrite, 2);
   }
   std::unique_ptr<Snapshot> snapshot() {
-    return std::make_unique<Snapshot>(*connections, directory / "s.db", keyOf('k'), kNever);
+    return std::move(Snapshot::ofAll({{*connections, directory / "s.db", key}}, kNever).front());
   }
+  const crypto::Secret key = keyOf('k');
   TemporaryDirectory directory;
   std::unique_ptr<Connections> connections;
 };
