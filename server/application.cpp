@@ -6,6 +6,7 @@
 
 #include "crypto/certificate.h"
 #include "server/access/enrolment.h"
+#include "server/audit.h"
 #include "server/http/api_routes.h"
 #include "server/http/static_files.h"
 #include "storage/high_water_mark.h"
@@ -210,6 +211,9 @@ Json Application::leavesState() {
                                                : "offline"},
                         {"lastContact", timeOrNull(last)},
                         {"backlogDown", store.countFeed(leaf.leaf, leaf.feedAcked)}});
+      if (const std::int64_t since = auditBrokenSince(store, leaf.name); since != 0) {
+        leaves.back()["auditBrokenSince"] = sync::formatTime(since);
+      }
     }
     return leaves;
   });

@@ -151,6 +151,23 @@ CREATE TABLE aside(
 CREATE TABLE returning_roots(
   leaf INTEGER NOT NULL, root BLOB NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY(leaf, root))
   WITHOUT ROWID;
+)sql",
+                                                      // The audit log: nothing in it is changed
+                                                      // or removed.
+                                                      R"sql(
+CREATE TABLE audit(
+  seq INTEGER PRIMARY KEY, at TEXT NOT NULL, person TEXT NOT NULL, deed TEXT NOT NULL,
+  body TEXT NOT NULL, hash BLOB NOT NULL);
+CREATE INDEX audit_by_person ON audit(person, seq);
+CREATE TABLE audit_records(
+  record BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(record, seq)) WITHOUT ROWID;
+CREATE INDEX audit_records_by_entry ON audit_records(seq, record);
+CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN
+  SELECT raise(ABORT, 'the audit log is only appended to');
+END;
+CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN
+  SELECT raise(ABORT, 'the audit log is only appended to');
+END;
 )sql"};
   return migrations;
 }

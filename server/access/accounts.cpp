@@ -4,6 +4,7 @@
 
 #include "crypto/failure.h"
 #include "crypto/password_hash.h"
+#include "server/audit.h"
 #include "server/http/json.h"
 
 namespace waystation::access {
@@ -82,7 +83,8 @@ const std::vector<std::string>& roles() {
   return all;
 }
 
-void addAccount(server::Node& node, const Account& account, std::string_view password) {
+void addAccount(server::Node& node, const Account& account, std::string_view password,
+                const std::string& by) {
   checkNew(node, account, password);
   const Json row = {{"role", account.role},
                     {"programmes", account.programmes},
@@ -93,6 +95,12 @@ void addAccount(server::Node& node, const Account& account, std::string_view pas
       throw Failure("account.exists", "There is an account '" + account.name + "' already.");
     }
     work.store().setMeta(metaName(account.name), http::canonicalJson(row));
+    server::noteDeed(
+        work.store(), node.clock(),
+        {by,
+         "account-added",
+         {},
+         {{"account", account.name}, {"role", account.role}, {"programmes", account.programmes}}});
   });
 }
 

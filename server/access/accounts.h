@@ -29,7 +29,9 @@ const std::vector<std::string>& roles();
 // Throws Failure: "account.name-malformed" (1 to 32 of a-z 0-9 . - _), "account.role-unknown",
 // "account.programme-unknown", "account.password-weak" (under 12 characters, or the name),
 // "account.exists".
-void addAccount(server::Node& node, const Account& account, std::string_view password);
+// `by`: who adds it; empty for whoever owns the machine.
+void addAccount(server::Node& node, const Account& account, std::string_view password,
+                const std::string& by = {});
 
 std::optional<Account> findAccount(server::Node& node, const std::string& name);
 

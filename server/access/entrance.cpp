@@ -1,6 +1,7 @@
 #include "server/access/entrance.h"
 
 #include "crypto/failure.h"
+#include "server/audit.h"
 
 namespace waystation::access {
 namespace {
@@ -86,6 +87,13 @@ Account Entrance::whoAsks(const Request& request, bool isUse) {
   return std::move(*account);
 }
 
+void Entrance::note(const Request& request, const std::string& by, const char* deed) {
+  node_.write([&](sync::Work& work) {
+    server::noteDeed(work.store(), node_.clock(),
+                     {by, deed, {}, {{"address", request.clientAddress}}});
+  });
+}
+
 Response Entrance::logIn(Request& request) {
   requireSameOrigin(request);
   const Json body = jsonBody(request);
@@ -93,8 +101,11 @@ Response Entrance::logIn(Request& request) {
   const std::string password = textOf(body, "password");
   const std::optional<Account> account = logins_.logIn(user, password, request.clientAddress);
   if (!account) {
+    // What was typed as a name is noted where it is one: it may be a password.
+    note(request, findAccount(node_, user) ? user : std::string(), "login-failed");
     throw Failure("access.unauthenticated", "The name or the password is wrong.");
   }
+  note(request, account->name, "login");
   const std::string token = sessions_.open(account->name);
   Json answer = {{"user", account->name}};
   const auto wanted = body.find("token");
@@ -109,7 +120,10 @@ Response Entrance::logIn(Request& request) {
 
 Response Entrance::logOut(Request& request) {
   requireSameOrigin(request);
-  if (const std::optional<std::string> token = tokenOf(request)) sessions_.close(*token);
+  if (const std::optional<std::string> token = tokenOf(request)) {
+    if (const auto name = sessions_.find(*token)) note(request, *name, "logout");
+    sessions_.close(*token);
+  }
   Response response = http::json(200, Json::object());
   response.headers["Set-Cookie"] = endedSessionCookie();
   return response;

@@ -41,6 +41,7 @@ class Entrance {
   http::Response logIn(http::Request& request);
   http::Response logOut(http::Request& request);
   Account whoAsks(const http::Request& request, bool isUse);
+  void note(const http::Request& request, const std::string& by, const char* deed);
 
   server::Node& node_;
   Sessions sessions_;

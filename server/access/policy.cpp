@@ -16,16 +16,17 @@ struct RoleRights {
   bool write;
   bool handOver;
   bool settle;  // lets in, or discards, what headquarters keeps aside
+  bool audit;
 };
 
 constexpr std::array kRights = {
-    RoleRights{"caseworker", true, true, true, false, false},
-    RoleRights{"supervisor", true, true, true, true, false},
-    RoleRights{"data-protection", true, true, false, false, false},
-    RoleRights{"technician", false, false, false, false, false},
-    RoleRights{"hq-officer", true, true, true, true, true},
-    RoleRights{"hq-operator", false, false, false, false, false},
-    RoleRights{"reader", true, false, false, false, false},
+    RoleRights{"caseworker", true, true, true, false, false, false},
+    RoleRights{"supervisor", true, true, true, true, false, false},
+    RoleRights{"data-protection", true, true, false, false, false, true},
+    RoleRights{"technician", false, false, false, false, false, false},
+    RoleRights{"hq-officer", true, true, true, true, true, false},
+    RoleRights{"hq-operator", false, false, false, false, false, false},
+    RoleRights{"reader", true, false, false, false, false, false},
 };
 
 const RoleRights* rightsOf(std::string_view role) {
@@ -48,7 +49,7 @@ Decision decideByRole(const RoleRights& rights, Action action) {
       return {true};
     case Action::kReadRecord:
       if (!rights.read) return refused("Your role does not see people's records.");
-      return {true, {}, {}, !rights.sensitive};
+      return {true, {}, {}, !rights.sensitive, false};
     case Action::kWriteRecord:
       if (!rights.write) return refused("Your role does not change records.");
       return {true};
@@ -69,7 +70,10 @@ Decision decideIn(const Account& account, Action action, const cases::Pack* pack
     return {false, "record.not-found", "There is no such record here."};
   }
   const RoleRights* rights = rightsOf(isMember ? own->second : account.role);
-  return rights == nullptr ? noRole() : decideByRole(*rights, action);
+  if (rights == nullptr) return noRole();
+  Decision decision = decideByRole(*rights, action);
+  decision.isNoted = pack->isSealed && action == Action::kReadRecord;
+  return decision;
 }
 
 Decision decideAboutRecord(const Account& account, Action action, const Subject& subject) {
@@ -78,6 +82,7 @@ Decision decideAboutRecord(const Account& account, Action action, const Subject&
   // Whatever else speaks against it: what is hidden is not there.
   if (!own.allowed && (decision.allowed || decision.code == "access.refused")) return own;
   decision.isMasked = decision.isMasked || own.isMasked;
+  decision.isNoted = decision.isNoted || own.isNoted;
   if (decision.allowed && action == Action::kHandOver && !subject.isDisposable) {
     return {false, "case.not-in-custody",
             "This case is in the custody of another office, which alone can hand it over or answer "
@@ -103,6 +108,9 @@ Decision decide(const Account& account, Action action, const Subject& subject) {
       return {true};
     case Action::kSettleQuarantine:
       if (!rights->settle) return refused("An officer at HQ decides about changes kept aside.");
+      return {true};
+    case Action::kReadAudit:
+      if (!rights->audit) return refused("The data-protection officer reads the audit log.");
       return {true};
   }
   return refused("This is not allowed.");

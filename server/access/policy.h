@@ -18,6 +18,7 @@ enum class Action {
   kSeeSync,
   kSeeSelf,
   kSettleQuarantine,
+  kReadAudit,
 };
 
 // What a record is to the policy: whose business it is. A record is judged by its own kind's
@@ -33,6 +34,7 @@ struct Decision {
   std::string code = {};    // where it is not: of the Failure
   std::string reason = {};  // where it is not: a sentence for the person
   bool isMasked = false;    // allowed, but without the fields that the programme calls sensitive
+  bool isNoted = false;     // whoever reads it leaves an entry in the audit log
 };
 
 // The one place that decides what an account may do (docs/spec/permissions.md). Whatever is not

@@ -1,6 +1,7 @@
 #include "server/access/record_access.h"
 
 #include "crypto/failure.h"
+#include "server/audit.h"
 
 namespace waystation::access {
 namespace {
@@ -46,9 +47,17 @@ Decision RecordAccess::judge(Action action, const Place& place) const {
                 {pack, place.rootKind.empty() ? pack : rootPack, place.isDisposable});
 }
 
-void RecordAccess::require(Action action, const Place& place) const {
-  const Decision decision = judge(action, place);
-  if (!decision.allowed) throw Failure(decision.code, decision.reason);
+// `uuid`: of the record that is there, or empty.
+Decision RecordAccess::require(Action action, const Place& place, std::string_view uuid) const {
+  Decision decision = judge(action, place);
+  if (decision.allowed) return decision;
+  if (decision.code == "record.not-found" && !uuid.empty()) {
+    node_.write([&](sync::Work& work) {
+      server::noteDeed(work.store(), node_.clock(),
+                       {account_.name, "refused", {std::string(uuid)}});
+    });
+  }
+  throw Failure(decision.code, decision.reason);
 }
 
 // Empty where the record is not held here.
@@ -72,21 +81,25 @@ RecordAccess::Place RecordAccess::placeOf(std::string_view uuid) {
           isHere || node_.isHeadquarters(), isHere};
 }
 
-Decision RecordAccess::requireRead(std::string_view uuid) {
-  const Place place = placeOf(uuid);
-  require(Action::kReadRecord, place);
-  return judge(Action::kReadRecord, place);
+Decision RecordAccess::requireRead(std::string_view uuid, const char* deed) {
+  const Decision decision = require(Action::kReadRecord, placeOf(uuid), uuid);
+  if (decision.isNoted) {
+    node_.write([&](sync::Work& work) {
+      server::noteDeed(work.store(), node_.clock(), {account_.name, deed, {std::string(uuid)}});
+    });
+  }
+  return decision;
 }
 
 void RecordAccess::requireAnswer(std::string_view handoverUuid) {
   Place place = placeOf(handoverUuid);
   // Headquarters answers for its own cases alone, as everybody does.
   place.isDisposable = place.isHere;
-  require(Action::kHandOver, place);
+  require(Action::kHandOver, place, handoverUuid);
 }
 
 void RecordAccess::requireHandOver(std::string_view rootUuid) {
-  require(Action::kHandOver, placeOf(rootUuid));
+  require(Action::kHandOver, placeOf(rootUuid), rootUuid);
 }
 
 void RecordAccess::requireChanges(const Json& request) {
@@ -99,14 +112,15 @@ void RecordAccess::requireChanges(const Json& request) {
     const std::string kind = textOf(edit, "kind");
     const std::string root = textOf(edit, "root");
     if (!record.starts_with(kNewMark)) {
-      require(Action::kWriteRecord, placeOf(record));
+      require(Action::kWriteRecord, placeOf(record), record);
     } else if (kind.empty()) {
       throw malformed("A new record says its 'kind'.");
     }
     if (kind.empty()) continue;
     // A root made in the same change is judged as an edit of its own.
     const bool rootIsHeld = !root.empty() && !root.starts_with(kNewMark);
-    require(Action::kWriteRecord, {kind, rootIsHeld ? kindOf(root) : std::string()});
+    require(Action::kWriteRecord, {kind, rootIsHeld ? kindOf(root) : std::string()},
+            rootIsHeld ? std::string_view(root) : std::string_view());
   }
 }
 

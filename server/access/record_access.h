@@ -16,8 +16,10 @@ class RecordAccess {
  public:
   RecordAccess(server::Node& node, const Account& account) : node_(node), account_(account) {}
 
-  // Throw Failure as access::require does, and ("record.not-found") for what is not held.
-  Decision requireRead(std::string_view uuid);
+  // Throw Failure as access::require does, and ("record.not-found") for what is not held. Who asks
+  // for what is hidden from them leaves an entry in the audit log.
+  // `deed`: what is noted where the record is one whose reading leaves an entry.
+  Decision requireRead(std::string_view uuid, const char* deed);
   void requireAnswer(std::string_view handoverUuid);  // accepting or declining one
   void requireHandOver(std::string_view rootUuid);
 
@@ -44,7 +46,7 @@ class RecordAccess {
   };
 
   Decision judge(Action action, const Place& place) const;
-  void require(Action action, const Place& place) const;
+  Decision require(Action action, const Place& place, std::string_view uuid) const;
   Place placeOf(std::string_view uuid);
   std::string kindOf(std::string_view uuid);
 

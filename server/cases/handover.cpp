@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "server/audit.h"
 #include "server/cases/record_service.h"
 #include "server/http/json.h"
 
@@ -155,6 +156,8 @@ Json askHandover(server::Node& node, const std::string& person, const Json& requ
     if (!withheld.empty()) edit.writes.push_back({"withheld", http::canonicalJson(withheld)});
     work.save(person, {edit});
     if (node.isHeadquarters()) decide(work, edit.record, row->custody);
+    server::noteDeed(work.store(), node.clock(),
+                     {person, "handover-asked", {root->uuid()}, {{"to", to}}});
     return edit.record;
   });
   const Json record = showRecord(node, id.uuid());
@@ -181,6 +184,9 @@ Json answerHandover(server::Node& node, const std::string& person, const std::st
                     "Only the office that the case was handed to answers. Nothing was saved.");
     }
     work.save(person, {write(id, "answer", accepts ? "accepted" : "declined")});
+    server::noteDeed(
+        work.store(), node.clock(),
+        {person, accepts ? "handover-accepted" : "handover-declined", {record->root().uuid()}});
   });
   return {{"id", uuid}, {"answer", accepts ? "accepted" : "declined"}};
 }

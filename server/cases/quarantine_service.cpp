@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "server/audit.h"
 #include "server/cases/record_view.h"
 #include "sync/clock.h"
 #include "sync/quarantine.h"
@@ -90,6 +91,9 @@ Json settleQuarantine(server::Node& node, const std::string& person, const std::
     } else {
       sync::discardAside(work, number, person, why->get<std::string>());
     }
+    server::noteDeed(
+        work.store(), node.clock(),
+        {person, release ? "change-released" : "change-discarded", {}, {{"change", id}}});
   });
   return node.read([&](storage::Store& store) { return shownRow(*store.quarantined(number)); });
 }

@@ -32,8 +32,8 @@ int check(CommandContext& context) {
   if (context.options.has("accept-older-copy")) {
     storage::HighWaterMark::accept(*context.node.connections().writer());
   }
-  for (const Step step :
-       {checkMark, checkPages, checkRecords, checkJournal, checkAttachments, checkProjections}) {
+  for (const Step step : {checkMark, checkPages, checkRecords, checkJournal, checkAudit,
+                          checkAttachments, checkProjections}) {
     runStep(step, context, report);
   }
   for (const Finding& finding : report.findings) {
@@ -45,7 +45,8 @@ int check(CommandContext& context) {
                            cases::groupedNumber(report.roots) + " cases and persons, " +
                            cases::groupedNumber(report.changes) + " changes, " +
                            cases::groupedNumber(report.links) + " links of the chain, " +
-                           cases::groupedNumber(report.attachments) + " attachments";
+                           cases::groupedNumber(report.attachments) + " attachments, " +
+                           cases::groupedNumber(report.auditEntries) + " entries of the audit log";
   context.output.tell(found == 0 ? "All is well: " + read + "."
                                  : cases::groupedNumber(found) + " findings in " + read + ".",
                       {{"findings", found},
@@ -53,7 +54,8 @@ int check(CommandContext& context) {
                        {"roots", report.roots},
                        {"changes", report.changes},
                        {"links", report.links},
-                       {"attachments", report.attachments}});
+                       {"attachments", report.attachments},
+                       {"auditEntries", report.auditEntries}});
   return found == 0 ? 0 : 1;
 }
 
@@ -68,8 +70,8 @@ Command checkCommand() {
                    .help = "an older copy of the store is in place on purpose"}},
       .arguments = {},
       .notes =
-          "Every page, record, digest, link of the chain, attachment and search entry. Says "
-          "what is wrong and what mends it; ends with 1 if anything is."};
+          "Every page, record, digest, link of the chain, entry of the audit log, attachment and "
+          "search entry. Says what is wrong and what mends it; ends with 1 if anything is."};
   command.run = check;
   return command;
 }

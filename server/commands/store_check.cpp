@@ -1,12 +1,22 @@
 #include "server/commands/store_check.h"
 
 #include "crypto/hash.h"
+#include "server/audit.h"
 #include "storage/chunk_store.h"
 #include "storage/verify.h"
 #include "sync/deletion.h"
 #include "sync/replica.h"
 
 namespace waystation::commands {
+
+void checkAudit(server::Node& node, Output&, CheckReport& report) {
+  const auto wrong = node.read(
+      [&](storage::Store& store) { return server::verifyAudit(store, report.auditEntries); });
+  if (!wrong) return;
+  report.add(*wrong,
+             "Somebody changed the store by other means than this program. Keep a copy of the data "
+             "directory as it is and tell headquarters and the data-protection officer.");
+}
 
 const char* const kMendStore =
     "Keep a copy of the data directory as it is and tell headquarters: what has gone up is safe "

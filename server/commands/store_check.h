@@ -25,6 +25,7 @@ struct CheckReport {
   std::uint64_t changes = 0;
   std::uint64_t links = 0;
   std::uint64_t attachments = 0;
+  std::uint64_t auditEntries = 0;
 
   void add(std::string what, const std::string& mend);
 };
@@ -40,6 +41,9 @@ void checkJournal(server::Node& node, Output& output, CheckReport& report);
 void checkAttachments(server::Node& node, Output& output, CheckReport& report);
 // The search index and the import keys say what the records say.
 void checkProjections(server::Node& node, Output& output, CheckReport& report);
+
+// The audit log goes on from entry to entry and ends where it ended.
+void checkAudit(server::Node& node, Output& output, CheckReport& report);
 
 // What mends damage of the store itself.
 extern const char* const kMendStore;

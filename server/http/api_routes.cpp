@@ -6,6 +6,7 @@
 #include "crypto/failure.h"
 #include "server/access/enrolment.h"
 #include "server/access/record_access.h"
+#include "server/audit.h"
 #include "server/cases/handover.h"
 #include "server/cases/masking.h"
 #include "server/cases/quarantine_service.h"
@@ -19,6 +20,7 @@ using access::Account;
 using access::Action;
 using access::RecordAccess;
 
+constexpr int kUsualPage = 50;
 constexpr int kMostPerPage = 200;
 // Pages read on behalf of one that has nothing for this person on it.
 constexpr int kMostEmptyPages = 50;
@@ -28,6 +30,22 @@ std::string queryText(const Request& request, const std::string& name) {
   return found == request.query.end() ? std::string() : found->second;
 }
 
+std::int64_t numberOf(const std::string& text, const char* name) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1) {
+    throw Failure("http.query-malformed",
+                  std::string("'") + name + "' must be a whole number from 1.");
+  }
+  return number;
+}
+
+int limitOf(const Request& request) {
+  const std::string limit = queryText(request, "limit");
+  if (limit.empty()) return kUsualPage;
+  return static_cast<int>(std::min<std::int64_t>(numberOf(limit, "limit"), kMostPerPage));
+}
+
 cases::ListQuery listQuery(const Request& request) {
   cases::ListQuery query;
   query.kind = queryText(request, "kind");
@@ -35,18 +53,31 @@ cases::ListQuery listQuery(const Request& request) {
   query.text = queryText(request, "q");
   query.cursor = queryText(request, "cursor");
   query.deletedOnly = queryText(request, "deleted") == "true";
-  const std::string limit = queryText(request, "limit");
-  if (limit.empty()) return query;
-  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), query.limit);
-  if (error != std::errc() || end != limit.data() + limit.size() || query.limit < 1) {
-    throw Failure("http.query-malformed", "'limit' must be a number from 1 to 200.");
+  query.limit = limitOf(request);
+  return query;
+}
+
+storage::AuditQuery auditQuery(const Request& request) {
+  storage::AuditQuery query;
+  query.person = queryText(request, "by");
+  query.deed = queryText(request, "deed");
+  query.from = queryText(request, "from");
+  query.to = queryText(request, "to");
+  query.limit = limitOf(request);
+  const std::string record = queryText(request, "record");
+  if (!record.empty()) {
+    const auto id = sync::RecordId::fromUuid(record);
+    if (!id) throw Failure("http.query-malformed", "'record' must be a record's id.");
+    query.record = id->bytes();
   }
-  query.limit = std::min(query.limit, kMostPerPage);
+  const std::string cursor = queryText(request, "cursor");
+  if (!cursor.empty()) query.beforeSeq = numberOf(cursor, "cursor");
   return query;
 }
 
 // What this person may see of a page, as much of it as they may see.
-Json seenOf(server::Node& node, RecordAccess& access, Json records, const cases::ListQuery& query) {
+Json seenOf(server::Node& node, RecordAccess& access, Json records, const cases::ListQuery& query,
+            std::vector<std::string>& noted) {
   const cases::Programmes& programmes = node.programmes();
   std::vector<Json> seen;
   std::vector<Json> masked;
@@ -70,7 +101,22 @@ Json seenOf(server::Node& node, RecordAccess& access, Json records, const cases:
   for (Json& record : seen) {
     if (!record.is_null()) answer.push_back(std::move(record));
   }
+  for (const Json& record : answer) {
+    if (access.mayRead(record).isNoted) noted.push_back(record.at("id").get<std::string>());
+  }
   return answer;
+}
+
+// What was typed is not noted: it may be a name.
+void noteListed(server::Node& node, const Account& account, const cases::ListQuery& query,
+                const std::vector<std::string>& noted) {
+  if (noted.empty()) return;
+  Json detail = Json::object();
+  if (!query.kind.empty()) detail["kind"] = query.kind;
+  if (!query.text.empty()) detail["search"] = true;
+  node.write([&](sync::Work& work) {
+    server::noteDeed(work.store(), node.clock(), {account.name, "listed", noted, detail});
+  });
 }
 
 // A page of what this person may see: pages that hold nothing of that are passed over.
@@ -78,7 +124,9 @@ Response listFor(server::Node& node, const Account& account, cases::ListQuery qu
   RecordAccess access(node, account);
   for (int page = 0;; ++page) {
     Json answer = cases::listRecords(node, query);
-    answer["records"] = seenOf(node, access, std::move(answer.at("records")), query);
+    std::vector<std::string> noted;
+    answer["records"] = seenOf(node, access, std::move(answer.at("records")), query, noted);
+    noteListed(node, account, query, noted);
     const Json& cursor = answer.at("cursor");
     const bool last = !cursor.is_string() || cursor.get<std::string>().empty();
     if (last || !answer.at("records").empty() || page == kMostEmptyPages) {
@@ -123,27 +171,27 @@ void addReadingRoutes(Router& router, server::Node& node, access::Entrance& entr
         return listFor(node, account, std::move(query));
       }));
   router.add("GET", "/api/v1/records/{id}",
-             entrance.forPeople(
-                 [&node](Request&, const PathParameters& parameters, const Account& account) {
-                   const bool isMasked =
-                       RecordAccess(node, account).requireRead(parameters.at("id")).isMasked;
-                   Json shown = cases::showRecord(node, parameters.at("id"));
-                   if (isMasked) cases::maskRecord(node.programmes(), shown);
-                   return json(200, shown);
-                 }));
-  router.add("GET", "/api/v1/records/{id}/history",
-             entrance.forPeople(
-                 [&node](Request&, const PathParameters& parameters, const Account& account) {
-                   const std::string& id = parameters.at("id");
-                   const bool isMasked = RecordAccess(node, account).requireRead(id).isMasked;
-                   Json history = cases::showHistory(node, id);
-                   if (isMasked) {
-                     const Json shown = cases::showRecord(node, id);
-                     cases::maskHistory(node.programmes(), shown.at("kind").get<std::string>(),
-                                        history);
-                   }
-                   return json(200, history);
-                 }));
+             entrance.forPeople([&node](Request&, const PathParameters& parameters,
+                                        const Account& account) {
+               const bool isMasked =
+                   RecordAccess(node, account).requireRead(parameters.at("id"), "read").isMasked;
+               Json shown = cases::showRecord(node, parameters.at("id"));
+               if (isMasked) cases::maskRecord(node.programmes(), shown);
+               return json(200, shown);
+             }));
+  router.add(
+      "GET", "/api/v1/records/{id}/history",
+      entrance.forPeople([&node](Request&, const PathParameters& parameters,
+                                 const Account& account) {
+        const std::string& id = parameters.at("id");
+        const bool isMasked = RecordAccess(node, account).requireRead(id, "read-history").isMasked;
+        Json history = cases::showHistory(node, id);
+        if (isMasked) {
+          const Json shown = cases::showRecord(node, id);
+          cases::maskHistory(node.programmes(), shown.at("kind").get<std::string>(), history);
+        }
+        return json(200, history);
+      }));
 }
 
 void addWritingRoutes(Router& router, server::Node& node, access::Entrance& entrance) {
@@ -211,6 +259,21 @@ void addQuarantineRoutes(Router& router, server::Node& node, access::Entrance& e
   }
 }
 
+void addAuditRoutes(Router& router, server::Node& node, access::Entrance& entrance) {
+  router.add(
+      "GET", "/api/v1/audit",
+      entrance.forPeople([&node](Request& request, const PathParameters&, const Account& account) {
+        access::require(account, Action::kReadAudit);
+        const storage::AuditQuery query = auditQuery(request);
+        node.write([&](sync::Work& work) {
+          server::noteDeed(work.store(), node.clock(), {account.name, "audit-read"});
+        });
+        return json(200, node.read([&](storage::Store& store) {
+          return server::searchAudit(store, query);
+        }));
+      }));
+}
+
 }  // namespace
 
 void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance,
@@ -220,6 +283,7 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
   addReadingRoutes(router, node, entrance);
   addWritingRoutes(router, node, entrance);
   addQuarantineRoutes(router, node, entrance);
+  addAuditRoutes(router, node, entrance);
   router.add("GET", "/api/v1/sync",
              entrance.forPeople(
                  [&node, state = std::move(sources.syncState)](Request&, const PathParameters&,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/failure.h"
+#include "server/audit.h"
 #include "server/http/hub_settings.h"
 #include "server/http/json.h"
 
@@ -164,9 +165,15 @@ sync::ExchangeOutcome SyncClient::callHub(Client& client, bool afterCut) {
   sync::LeafExchange leaf(node_.replica(), node_.connections(), node_.signingKey(),
                           askFirst ? 0 : std::size_t{8} << 20);
   const std::string body = leaf.request();
-  const ClientResponse answer = client.send("POST", "/sync/v1/exchange", {}, body,
+  const std::string audit = node_.read(server::auditToTell);
+  std::map<std::string, std::string> headers;
+  if (!audit.empty()) headers[std::string(server::kAuditHeader)] = audit;
+  const ClientResponse answer = client.send("POST", "/sync/v1/exchange", headers, body,
                                             [&](std::string_view bytes) { leaf.receive(bytes); });
   if (answer.status != 200) throw refusalOf(answer);
+  if (!audit.empty()) {
+    node_.write([&](sync::Work& work) { server::auditTold(work.store(), audit); });
+  }
   return leaf.finish();
 }
 

@@ -5,6 +5,7 @@
 
 #include "crypto/certificate.h"
 #include "crypto/failure.h"
+#include "server/audit.h"
 #include "sync/hub.h"
 
 namespace waystation::http {
@@ -111,7 +112,14 @@ Response SyncEndpoint::exchange(Request& request) {
     lock.unlock();
   }
   takeTurn();
-  return bare(hub.answer());
+  Response answer = bare(hub.answer());
+  lock.unlock();
+  if (const auto audit = request.header("audit")) {
+    node_.write([&](sync::Work& work) {
+      server::witnessAudit(work.store(), node_.clock(), leaf.name, *audit);
+    });
+  }
+  return answer;
 }
 
 bool SyncEndpoint::waitForNews(const Request& request, const storage::LeafRow& leaf,

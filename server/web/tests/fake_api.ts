@@ -41,6 +41,7 @@ class Refusal extends Error {
 /** A stand-in for the server with the same calls and nothing on disk; times are made up. */
 export class FakeApi {
   isSignedIn = false;
+  role = 'caseworker';
   readonly changes: (readonly Edit[])[] = [];
   readonly handovers: unknown[] = [];
   /** Answers the next call of that path ("POST /changes") instead of the fake itself. */
@@ -107,7 +108,7 @@ export class FakeApi {
     if (!this.isSignedIn) throw new Refusal(401, 'session.none', 'Sign in first.');
     const [, top, id, below] = path.split('/');
     if (path === '/me') {
-      const me = { user: kUser, role: 'caseworker', programmes: { core: 'caseworker', avrr: 'caseworker' }, office: 'ADD' };
+      const me = { user: kUser, role: this.role, programmes: { core: 'caseworker', avrr: 'caseworker' }, office: 'ADD' };
       return { status: 200, body: me };
     }
     if (path === '/programmes') return { status: 200, body: kSamplePacks };

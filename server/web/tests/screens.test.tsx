@@ -264,3 +264,22 @@ test('what a role does not see is called that and not empty', async () => {
   await screen.findByText('Your role does not see: Summary');
   expect(screen.queryByText(/Not filled in:.*Summary/)).toBeNull();
 });
+
+test('the data-protection officer finds in the audit log who did what, and nobody else is led there', async () => {
+  const asked: string[] = [];
+  const entry = { seq: 7, at: '2026-03-03T08:00:00.000Z', by: 'mia', deed: 'read', records: [kCase] };
+  const { api } = show('/audit', (prepared) => {
+    prepared.role = 'data-protection';
+    prepared.instead.set('GET /audit', () => ({ status: 200, body: { entries: [entry] } }));
+  });
+  expect(await screen.findByText('mia')).toBeTruthy();
+  expect(screen.getByRole('link', { name: 'Audit log' })).toBeTruthy();
+  api.instead.set('GET /audit', () => {
+    asked.push('again');
+    return { status: 200, body: { entries: [] } };
+  });
+  type('Who', 'omar');
+  click('Find');
+  await screen.findByText('Nothing is noted.');
+  expect(asked).toEqual(['again']);
+});

@@ -1,5 +1,6 @@
 import { ApiProblem, problemFrom } from './problem';
 import type {
+  AuditAnswer,
   ChangeAnswer,
   Edit,
   HistoryAnswer,
@@ -81,6 +82,13 @@ export class ApiClient {
 
   conflicts(cursor?: string, signal?: AbortSignal): Promise<Page<RecordAnswer>> {
     return this.get<Page<RecordAnswer>>(`/conflicts${queryString({ cursor })}`, signal);
+  }
+
+  audit(
+    query: { by: string; deed: string; record: string; cursor: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<AuditAnswer> {
+    return this.get<AuditAnswer>(`/audit${queryString(query)}`, signal);
   }
 
   sync(signal?: AbortSignal): Promise<SyncAnswer> {

@@ -131,6 +131,48 @@ export interface HistoryEntry {
   readonly masked?: readonly string[];
 }
 
+/** What the audit log notes, by the server's names. */
+export const kDeeds = [
+  'login',
+  'login-failed',
+  'logout',
+  'session-ended',
+  'account-added',
+  'account-changed',
+  'account-closed',
+  'password-changed',
+  'totp-on',
+  'totp-off',
+  'read',
+  'read-history',
+  'listed',
+  'refused',
+  'handover-asked',
+  'handover-accepted',
+  'handover-declined',
+  'change-released',
+  'change-discarded',
+  'audit-read',
+  'audit-broken',
+  'office-revoked',
+  'office-admitted',
+] as const;
+
+export interface AuditEntry {
+  readonly seq: number;
+  readonly at: string;
+  /** Empty where nobody is known. */
+  readonly by: string;
+  readonly deed: (typeof kDeeds)[number];
+  readonly records?: readonly string[];
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export interface AuditAnswer {
+  readonly entries: readonly AuditEntry[];
+  readonly cursor?: string | null;
+}
+
 export interface HistoryAnswer {
   readonly entries: readonly HistoryEntry[];
   readonly cursor?: string | null;

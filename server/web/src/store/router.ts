@@ -1,10 +1,14 @@
 import { Observable } from './observable';
 
+/** Screens that have nothing behind their name in the address. */
+const kPlain = ['conflicts', 'link', 'audit'] as const;
+type Plain = (typeof kPlain)[number];
+
 export type Route =
   | { readonly name: 'find'; readonly q: string; readonly kind: string }
   | { readonly name: 'new'; readonly kind: string; readonly parameters: URLSearchParams }
   | { readonly name: 'record' | 'history'; readonly id: string }
-  | { readonly name: 'conflicts' | 'link' | 'none' };
+  | { readonly name: Plain | 'none' };
 
 /** What a path with its query stands for. */
 export function routeOf(location: string): Route {
@@ -23,7 +27,8 @@ export function routeOf(location: string): Route {
     if (parts.length === 2) return { name: 'record', id };
     if (parts.length === 3 && third === 'history') return { name: 'history', id };
   }
-  if (parts.length === 1 && (first === 'conflicts' || first === 'link')) return { name: first };
+  const plain = kPlain.find((name) => name === first);
+  if (parts.length === 1 && plain !== undefined) return { name: plain };
   return { name: 'none' };
 }
 
@@ -47,6 +52,7 @@ export const paths = {
   },
   conflicts: '/conflicts',
   link: '/link',
+  audit: '/audit',
 } as const;
 
 function here(): string {

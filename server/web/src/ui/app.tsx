@@ -1,6 +1,7 @@
 import type { AppStore } from '../store/app';
 import { useObserved } from '../store/observable';
 import { routeOf } from '../store/router';
+import { AuditPage } from './audit_page';
 import { ConflictsPage } from './conflicts_page';
 import { Loading, PageHeading, ProblemNotice } from './elements';
 import { FindPage } from './find_page';
@@ -35,6 +36,8 @@ function Screen() {
       return <ConflictsPage />;
     case 'link':
       return <LinkPage />;
+    case 'audit':
+      return <AuditPage />;
     case 'none':
       return (
         <>

@@ -76,6 +76,11 @@ export function Header({ me }: { me: Me }) {
         <LinkTo to={paths.link} current={route.name === 'link'}>
           {translator.text('link.nav')}
         </LinkTo>
+        {me.role === 'data-protection' && (
+          <LinkTo to={paths.audit} current={route.name === 'audit'}>
+            {translator.text('audit.title')}
+          </LinkTo>
+        )}
       </nav>
     </header>
   );
