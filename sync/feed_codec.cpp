@@ -1,5 +1,5 @@
 // Payloads before compression:
-//   changes: incarnation(8) varint(first number) hash prefix(8) batch
+//   changes: incarnation(8) varint(first number) batch; the signature goes before the compressed
 //   feed:    varint(number) string(within) varint(#items), then by columns: types(1),
 //            #changes of each ENTER (a CHANGE has one, a LEAVE none), roots of each ENTER and LEAVE
 //            (fixed64 replica where it is not that of the root before, numbers as in a batch);
@@ -64,20 +64,21 @@ constexpr std::size_t kLittleBytes = 256 * 1024 - 1;
 }  // namespace
 
 void PackedFrameWriter::plain(FrameType type, std::string_view payload) {
-  waiting_.push_back({type, std::string(payload), false});
+  waiting_.push_back({type, {}, std::string(payload), false});
 }
 
-void PackedFrameWriter::packed(FrameType type, std::string plain) {
+void PackedFrameWriter::packed(FrameType type, std::string head, std::string plain) {
   waitingBytes_ += plain.size();
-  waiting_.push_back({type, std::move(plain), true});
+  waiting_.push_back({type, std::move(head), std::move(plain), true});
   if (waitingBytes_ > kLittleBytes || compressor_) pack();
 }
 
 void PackedFrameWriter::pack() {
   for (const Waiting& frame : waiting_) {
     if (frame.isPacked && !compressor_) compressor_.emplace(waitingBytes_);
-    frames_ +=
-        encodeFrame(frame.type, frame.isPacked ? compressor_->frame(frame.payload) : frame.payload);
+    frames_ += encodeFrame(
+        frame.type,
+        frame.head + (frame.isPacked ? compressor_->frame(frame.payload) : frame.payload));
   }
   waiting_.clear();
 }
@@ -91,9 +92,8 @@ void PackedFrameWriter::changes(const ChangesFrame& frame) {
   ByteWriter writer;
   writer.fixed64(frame.incarnation);
   writer.varint(frame.firstNumber);
-  writer.raw(frame.lastHashPrefix);
   batch_.encode(frame.changes, writer);
-  packed(FrameType::kChanges, writer.take());
+  packed(FrameType::kChanges, frame.signature, writer.take());
 }
 
 void PackedFrameWriter::feed(const FeedFrame& frame) {
@@ -109,16 +109,17 @@ void PackedFrameWriter::feed(const FeedFrame& frame) {
   }
   encodeRoots(frame.items, writer);
   batch_.encode(all, writer);
-  packed(FrameType::kFeed, writer.take());
+  packed(FrameType::kFeed, {}, writer.take());
 }
 
 ChangesFrame PackedFrameReader::changes(std::string_view payload) {
-  const std::string plain = decompressor_.frame(payload, kMaxPlainBytes);
-  ByteReader reader(plain);
+  ByteReader whole(payload);
   ChangesFrame frame;
+  frame.signature = whole.raw(kChainSignatureSize);
+  const std::string plain = decompressor_.frame(whole.rest(), kMaxPlainBytes);
+  ByteReader reader(plain);
   frame.incarnation = reader.fixed64();
   frame.firstNumber = reader.varint();
-  frame.lastHashPrefix = reader.raw(kHashPrefixSize);
   frame.changes = batch_.decode(reader);
   reader.expectEnd();
   if (frame.firstNumber == 0 || frame.changes.empty()) malformed("its numbering is broken");

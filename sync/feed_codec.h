@@ -18,8 +18,8 @@ namespace waystation::sync {
 struct ChangesFrame {
   ReplicaId incarnation = 0;
   std::uint64_t firstNumber = 0;
-  std::string lastHashPrefix;  // of the chain after the last change
   std::vector<Change> changes;
+  std::string signature = {};  // over headToSign() of the last of these links
 };
 
 struct FeedFrame {
@@ -40,10 +40,11 @@ class PackedFrameWriter {
  private:
   struct Waiting {
     FrameType type;
+    std::string head;  // of what is packed: goes before it as it is
     std::string payload;
     bool isPacked;
   };
-  void packed(FrameType type, std::string plain);
+  void packed(FrameType type, std::string head, std::string plain);
   void pack();
 
   BatchEncoder batch_;

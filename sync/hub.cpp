@@ -117,12 +117,6 @@ void HubExchange::receive(std::string_view bytes) {
 
 void HubExchange::hello(const Hello& hello) {
   if (hello_) throw Failure("sync.malformed", "A sync message holds two hellos.");
-  if (hello.head &&
-      !crypto::verifySignature(leaf_.publicKey, headToSign(*hello.head), hello.head->signature)) {
-    throw Failure("sync.signature",
-                  "The chain of changes is not signed by the office that sends it. Nothing was "
-                  "applied.");
-  }
   hello_ = hello;
 }
 
@@ -163,17 +157,22 @@ std::optional<storage::ChainRow> HubExchange::continued(Work& work, const Links&
     rewind_ = true;
     return std::nullopt;
   }
+  const Position& base = hello_->base;
+  const bool goesOn = !lastShown_ && base.incarnation == links.incarnation;
+  if (goesOn && base.number == chain->number && base.hashPrefix != prefixOf(chain->hash)) {
+    brokenChain();
+  }
   lastShown_ = {links.incarnation, links.lastNumber()};
   return chain;
 }
 
-// The signed head covers these links, and is what they lead to.
-void HubExchange::requireSigned(const Links& links, const storage::ChainRow& chain) {
-  const std::optional<SignedHead>& head = hello_->head;
-  const bool covered = head && (head->incarnation != links.incarnation ||
-                                (links.lastNumber() <= head->number &&
-                                 (chain.number != head->number || chain.hash == head->hash)));
-  if (!covered) {
+// What these links lead to is what the leaf has signed. Where they are all known, they lead
+// nowhere.
+void HubExchange::requireSigned(const Links& links, const storage::ChainRow& chain,
+                                std::string_view signature) {
+  if (chain.number != links.lastNumber()) return;
+  const std::string head = headToSign(chain.incarnation, chain.number, chain.hash);
+  if (!crypto::verifySignature(leaf_.publicKey, head, signature)) {
     throw Failure("sync.signature",
                   "The changes received are not those that the office signed. They were not "
                   "applied.");
@@ -214,10 +213,7 @@ void HubExchange::changes(const ChangesFrame& frame) {
     }
     ++number;
   }
-  if (links.lastNumber() == chain->number && prefixOf(chain->hash) != frame.lastHashPrefix) {
-    brokenChain();
-  }
-  requireSigned(links, *chain);
+  requireSigned(links, *chain, frame.signature);
   work.store().putChain(leaf_.leaf, *chain);
   changesIn_ += letInAwaited(work, admitted_);
   work.commit();
@@ -238,7 +234,7 @@ void HubExchange::gone(const GoneFrame& frame) {
     }
     ++number;
   }
-  requireSigned(links, *chain);
+  requireSigned(links, *chain, frame.signature);
   work.store().putChain(leaf_.leaf, *chain);
   work.commit();
 }
@@ -248,7 +244,7 @@ Agreement HubExchange::compare(Work& work, const Welcome& welcome) {
       !erasures_.areEqual(work.store())) {
     return Agreement::kNotCompared;
   }
-  if (welcome.feed.number != welcome.feedHead || !welcome.feed.within.empty()) {
+  if (feedFrom_.number != welcome.feedHead || !feedFrom_.within.empty()) {
     return Agreement::kNotCompared;
   }
   if (newsOfAside(work.store())) return Agreement::kNotCompared;  // it may have to take some back
@@ -266,24 +262,27 @@ Position HubExchange::newest(storage::Store& store) {
   return {chain->incarnation, chain->number, prefixOf(chain->hash)};
 }
 
-// Where the leaf stands, as far as this hub can tell.
+// Where the leaf stands, as far as this hub can tell. What the leaf can tell itself is left out.
 void HubExchange::begin(storage::Store& store, const Hello& hello, Welcome& welcome) {
   welcome.clockMs = replica_.clock().nowMs();
   welcome.rewind = rewind_;
   const ReplicaId incarnation = lastShown_ ? lastShown_->replica : hello.base.incarnation;
   const std::optional<storage::ChainRow> chain = store.chain(leaf_.leaf, incarnation);
-  if (chain) {
-    welcome.received = {incarnation, chain->number, prefixOf(chain->hash)};
-    if (lastShown_) return;
-    if (chain->number < hello.base.number) welcome.rewind = true;
-    if (chain->number == hello.base.number &&
-        welcome.received.hashPrefix != hello.base.hashPrefix) {
-      brokenChain();
-    }
-  } else {
+  if (!chain) {
     welcome.received = newest(store);
     if (hello.base.number != 0) welcome.rewind = true;
+  } else {
+    const Position known{incarnation, chain->number, prefixOf(chain->hash)};
+    welcome.received = known;
+    if (!lastShown_ && known.number < hello.base.number) welcome.rewind = true;
+    if (!lastShown_ && known.number == hello.base.number &&
+        known.hashPrefix != hello.base.hashPrefix) {
+      brokenChain();
+    }
   }
+  const Position& told = *welcome.received;
+  const bool isAsSent = lastShown_ ? told.number == lastShown_->counter : told == hello.base;
+  if (isAsSent && !welcome.rewind) welcome.received.reset();
 }
 
 // A leaf that has nothing more to send and yet has not shown all that this hub has of it is an
@@ -323,7 +322,8 @@ void HubExchange::startFeed(Welcome& welcome) {
     cursor = {epoch, before, ""};
   }
   cursor.epoch = epoch;
-  welcome.feed = cursor;
+  if (!(cursor == hello_->feed)) welcome.feed = cursor;
+  feedFrom_ = cursor;
   welcome.feedHead = store.numberFeed(leaf_.leaf);
   welcome.agreement = compare(work, welcome);  // in the state in which the feed was numbered
   const bool noted = noteAgreement(work, leaf_.name, welcome.agreement);
@@ -363,7 +363,7 @@ std::string HubExchange::answer(std::size_t downBytes) {
   if (const auto news = newsOfAside(store)) body += encodeFrame(FrameType::kAside, *news);
   bool mayFeed = true;
   body += erasures_.answer(store, replica_, leaf_, mayFeed);
-  if (mayFeed) addFeed(store, welcome.feed, downBytes, body);
+  if (mayFeed) addFeed(store, feedFrom_, downBytes, body);
   body += healing;
   return body + encodeFrame(FrameType::kEnd, more_ ? std::string_view("\x01", 1) : "");
 }

@@ -61,7 +61,8 @@ class HubExchange {
   void gone(const GoneFrame& frame);
   std::optional<storage::ChainRow> continued(Work& work, const Links& links);
   std::optional<storage::ChainRow> begun(Work& work, ReplicaId incarnation);
-  void requireSigned(const Links& links, const storage::ChainRow& chain);
+  void requireSigned(const Links& links, const storage::ChainRow& chain,
+                     std::string_view signature);
   void requireSame(storage::Store& store, const Change& change, std::string_view body);
   // The sender's own seal over a frame, verified; `position` walks with the changes.
   struct FrameSeal {
@@ -100,6 +101,7 @@ class HubExchange {
   CarriedSeals carriedSeals_;
   std::map<std::string, std::int64_t> keptSeals_;  // rows of the store, by signature
   std::optional<Dot> lastShown_;                   // of the leaf's links in this request, the last
+  FeedCursor feedFrom_;                            // where the feed of the answer begins
   bool rewind_ = false;     // the leaf's changes do not follow on what this hub has
   bool refill_ = false;     // the leaf lacks what it once had
   std::string asideKnown_;  // what the leaf knows to be kept aside; empty: nothing

@@ -83,6 +83,7 @@ struct LeafExchange::UpFrames {
   GoneFrame gone;
   std::map<std::int64_t, CarriedSeal> carried;  // by the seal's row
   std::size_t frameBytes = 0;
+  std::string head;  // of the chain after the last link, to be signed
 
   UpFrames(LeafExchange& owner, storage::Store& from) : exchange(owner), store(from) {}
 
@@ -96,7 +97,7 @@ struct LeafExchange::UpFrames {
     }
     held.changes.push_back(std::move(change));
     if (entry.replica != link.incarnation) addCarried(entry);
-    held.lastHashPrefix = prefixOf(link.hash);
+    standAt(link);
     frameBytes += weight;
   }
 
@@ -107,7 +108,13 @@ struct LeafExchange::UpFrames {
       gone.firstNumber = link.number;
     }
     gone.digests.push_back(link.digest);
+    standAt(link);
     frameBytes += link.digest.size();
+  }
+
+  void standAt(const storage::UpwardRow& link) {
+    exchange.sent_ = {link.incarnation, link.number, prefixOf(link.hash)};
+    head = headToSign(link.incarnation, link.number, link.hash);
   }
 
   // A change that another device made goes up under that device's seal.
@@ -138,6 +145,7 @@ struct LeafExchange::UpFrames {
     carried.clear();
     const bool seals = exchange.replica_.sealsChanges();
     if (!held.changes.empty() && seals) addSeal();
+    if (frameBytes != 0) held.signature = gone.signature = exchange.key_.sign(head);
     if (!held.changes.empty()) frames.changes(held);
     if (!gone.digests.empty()) frames.plain(FrameType::kGone, encodeGone(gone));
     // A seal travels whole with each of its changes that is carried further: it stays short.
@@ -178,12 +186,10 @@ void LeafExchange::addChanges(storage::Store& store, std::string& body) {
         total += link.digest.size();
       }
       after = sentSeq_ = link.seq;
-      hello_.head = SignedHead{link.incarnation, link.number, link.hash, {}};
     }
   }
   up.flush();
   body += up.frames.take();
-  if (hello_.head) hello_.head->signature = key_.sign(headToSign(*hello_.head));
 }
 
 void LeafExchange::addDigest(storage::Store& store) {
@@ -213,6 +219,7 @@ std::string LeafExchange::request() {
     const LeafState state = readLeafState(store, hub_);
     hello_.base = state.acknowledged;
     hello_.feed = state.feed;
+    sent_ = hello_.base;
     hello_.clockMs = replica_.clock().nowMs();
     receipts_ = store.receipts();
     erasures = erasureFrames(store, reportedErasures_);
@@ -236,7 +243,7 @@ std::string LeafExchange::request() {
 
 // How far the hub has come, as a link of this node's own chain.
 void LeafExchange::acknowledge(storage::Store& store, const Welcome& welcome, LeafState& state) {
-  const Position& received = welcome.received;
+  const Position& received = welcome.received ? *welcome.received : sent_;
   const std::optional<storage::UpwardRow> link =
       store.upward(received.incarnation, received.number);
   const bool isOtherHistory = link ? prefixOf(link->hash) != received.hashPrefix
@@ -268,7 +275,7 @@ void LeafExchange::welcome(const Welcome& welcome) {
   LeafState state = readLeafState(store, hub_);
   const LeafState before = state;
   acknowledge(store, welcome, state);
-  if (!(welcome.feed == state.feed)) state.feed = welcome.feed;
+  state.feed = welcome.feed.value_or(hello_.feed);
   state.announced = welcome.rewind ? "" : announcing_;
   for (const std::string& root : receipts_) store.removeReceipt(root);
   const bool heard = noteReported(store, reportedErasures_);
@@ -285,7 +292,7 @@ void LeafExchange::welcome(const Welcome& welcome) {
   outcome_.rewound = welcome.rewind;
   outcome_.agreement = welcome.agreement;
   outcome_.clockOffsetMs = welcome.clockMs - replica_.clock().nowMs();
-  feedEpoch_ = welcome.feed.epoch;
+  feedEpoch_ = state.feed.epoch;
   welcomed_ = true;
 }
 

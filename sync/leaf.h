@@ -89,6 +89,7 @@ class LeafExchange {
   bool ended_ = false;
   bool moreUp_ = false;
   std::int64_t sentSeq_ = 0;  // the last journal entry that this exchange sends
+  Position sent_;             // the link of it, or where the hello said that the hub stands
   ExchangeOutcome outcome_;
 };
 

@@ -6,10 +6,16 @@
 namespace waystation::sync {
 namespace {
 
-constexpr std::uint8_t kHasHead = 1;
+// Of a hello.
+constexpr std::uint8_t kHasPosition = 1;
 constexpr std::uint8_t kHasDigest = 2;
+constexpr std::uint8_t kHasCursor = 4;
+// Of a welcome; the agreement is in the lowest two bits.
+constexpr std::uint8_t kAgreementBits = 3;
+constexpr std::uint8_t kRewind = 4;
+constexpr std::uint8_t kTellsPosition = 8;
+constexpr std::uint8_t kTellsCursor = 16;
 constexpr std::size_t kHashSize = 32;
-constexpr std::size_t kSignatureSize = 64;
 
 void requireVersion(std::uint64_t version) {
   if (version != kProtocolVersion) {
@@ -52,29 +58,26 @@ FeedCursor readCursor(ByteReader& reader) {
 
 }  // namespace
 
-std::string headToSign(const SignedHead& head) {
+std::string headToSign(ReplicaId incarnation, std::uint64_t number, std::string_view hash) {
   ByteWriter writer;
   writer.raw("waystation chain head v1\n");
-  writer.fixed64(head.incarnation);
-  writer.fixed64(head.number);
-  writer.raw(head.hash);
+  writer.fixed64(incarnation);
+  writer.fixed64(number);
+  writer.raw(hash);
   return writer.take();
 }
 
 std::string encodeHello(const Hello& hello) {
+  const bool hasPosition = hello.base.incarnation != 0;
+  const bool hasCursor = !(hello.feed == FeedCursor{});
   ByteWriter writer;
   writer.varint(kProtocolVersion);
-  writePosition(hello.base, writer);
-  writeCursor(hello.feed, writer);
+  writer.byte(static_cast<std::uint8_t>((hasPosition ? kHasPosition : 0) |
+                                        (hello.digest ? kHasDigest : 0) |
+                                        (hasCursor ? kHasCursor : 0)));
+  if (hasPosition) writePosition(hello.base, writer);
+  if (hasCursor) writeCursor(hello.feed, writer);
   writer.varint(static_cast<std::uint64_t>(hello.clockMs));
-  writer.byte(
-      static_cast<std::uint8_t>((hello.head ? kHasHead : 0) | (hello.digest ? kHasDigest : 0)));
-  if (hello.head) {
-    writer.fixed64(hello.head->incarnation);
-    writer.varint(hello.head->number);
-    writer.raw(hello.head->hash);
-    writer.raw(hello.head->signature);
-  }
   if (hello.digest) writer.raw(sumBytes(*hello.digest));
   return writer.take();
 }
@@ -82,19 +85,12 @@ std::string encodeHello(const Hello& hello) {
 Hello decodeHello(std::string_view payload) {
   ByteReader reader(payload);
   requireVersion(reader.varint());
-  Hello hello;
-  hello.base = readPosition(reader);
-  hello.feed = readCursor(reader);
-  hello.clockMs = static_cast<std::int64_t>(reader.varint());
   const std::uint8_t flags = reader.byte();
-  if ((flags & kHasHead) != 0) {
-    SignedHead head;
-    head.incarnation = reader.fixed64();
-    head.number = reader.varint();
-    head.hash = reader.raw(kHashSize);
-    head.signature = reader.raw(kSignatureSize);
-    hello.head = std::move(head);
-  }
+  Hello hello;
+  hello.base.hashPrefix = std::string(kHashPrefixSize, '\0');
+  if ((flags & kHasPosition) != 0) hello.base = readPosition(reader);
+  if ((flags & kHasCursor) != 0) hello.feed = readCursor(reader);
+  hello.clockMs = static_cast<std::int64_t>(reader.varint());
   if ((flags & kHasDigest) != 0) hello.digest = sumFromBytes(reader.raw(16));
   return hello;  // bytes beyond are a later minor version's
 }
@@ -128,6 +124,7 @@ IncarnationNotice decodeIncarnation(std::string_view payload) {
 
 std::string encodeGone(const GoneFrame& frame) {
   ByteWriter writer;
+  writer.raw(frame.signature);
   writer.fixed64(frame.incarnation);
   writer.varint(frame.firstNumber);
   writer.varint(frame.digests.size());
@@ -138,6 +135,7 @@ std::string encodeGone(const GoneFrame& frame) {
 GoneFrame decodeGone(std::string_view payload) {
   ByteReader reader(payload);
   GoneFrame frame;
+  frame.signature = reader.raw(kChainSignatureSize);
   frame.incarnation = reader.fixed64();
   frame.firstNumber = reader.varint();
   frame.digests.resize(reader.count(kHashSize));
@@ -151,11 +149,12 @@ GoneFrame decodeGone(std::string_view payload) {
 std::string encodeWelcome(const Welcome& welcome) {
   ByteWriter writer;
   writer.varint(kProtocolVersion);
-  writePosition(welcome.received, writer);
-  writer.byte(welcome.rewind ? 1 : 0);
-  writeCursor(welcome.feed, writer);
+  writer.byte(static_cast<std::uint8_t>(
+      static_cast<std::uint8_t>(welcome.agreement) | (welcome.rewind ? kRewind : 0) |
+      (welcome.received ? kTellsPosition : 0) | (welcome.feed ? kTellsCursor : 0)));
+  if (welcome.received) writePosition(*welcome.received, writer);
+  if (welcome.feed) writeCursor(*welcome.feed, writer);
   writer.varint(welcome.feedHead);
-  writer.byte(static_cast<std::uint8_t>(welcome.agreement));
   writer.varint(static_cast<std::uint64_t>(welcome.clockMs));
   return writer.take();
 }
@@ -163,14 +162,15 @@ std::string encodeWelcome(const Welcome& welcome) {
 Welcome decodeWelcome(std::string_view payload) {
   ByteReader reader(payload);
   requireVersion(reader.varint());
-  Welcome welcome;
-  welcome.received = readPosition(reader);
-  welcome.rewind = reader.byte() != 0;
-  welcome.feed = readCursor(reader);
-  welcome.feedHead = reader.varint();
-  const std::uint8_t agreement = reader.byte();
+  const std::uint8_t flags = reader.byte();
+  const std::uint8_t agreement = flags & kAgreementBits;
   if (agreement > 2) throw Failure("sync.malformed", "A sync answer can't be read.");
+  Welcome welcome;
   welcome.agreement = static_cast<Agreement>(agreement);
+  welcome.rewind = (flags & kRewind) != 0;
+  if ((flags & kTellsPosition) != 0) welcome.received = readPosition(reader);
+  if ((flags & kTellsCursor) != 0) welcome.feed = readCursor(reader);
+  welcome.feedHead = reader.varint();
   welcome.clockMs = static_cast<std::int64_t>(reader.varint());
   return welcome;
 }

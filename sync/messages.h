@@ -35,19 +35,14 @@ struct FeedCursor {
   bool operator==(const FeedCursor&) const = default;
 };
 
-struct SignedHead {
-  ReplicaId incarnation = 0;
-  std::uint64_t number = 0;
-  std::string hash;       // 32 bytes
-  std::string signature;  // Ed25519 over headToSign()
-};
-std::string headToSign(const SignedHead& head);
+// What a leaf signs of its chain with each frame of links: where the chain stands after it.
+inline constexpr std::size_t kChainSignatureSize = 64;  // Ed25519
+std::string headToSign(ReplicaId incarnation, std::uint64_t number, std::string_view hash);
 
 struct Hello {
   Position base;  // what the leaf takes the hub to have
   FeedCursor feed;
   std::int64_t clockMs = 0;
-  std::optional<SignedHead> head;  // where the chain stands after this exchange's changes
   std::optional<StateSum> digest;  // over all roots it holds, if nothing is left unsent after it
 };
 std::string encodeHello(const Hello& hello);
@@ -65,6 +60,7 @@ IncarnationNotice decodeIncarnation(std::string_view payload);
 
 // Links of the chain whose bodies went with the records they concerned: the chain goes on without.
 struct GoneFrame {
+  std::string signature;  // over headToSign() of the last of these links
   ReplicaId incarnation = 0;
   std::uint64_t firstNumber = 0;
   std::vector<std::string> digests;  // linkDigest() of each, 32 bytes
@@ -75,9 +71,11 @@ GoneFrame decodeGone(std::string_view payload);
 enum class Agreement : std::uint8_t { kNotCompared = 0, kAgree = 1, kDiffer = 2 };
 
 struct Welcome {
-  Position received;
+  // What the hub has; nothing: all that the leaf has sent, to which its hello stands added.
+  std::optional<Position> received;
   bool rewind = false;  // the leaf must send again from `received`
-  FeedCursor feed;      // where the feed's entries in this answer begin
+  // Where the feed's entries in this answer begin; nothing: where the hello said.
+  std::optional<FeedCursor> feed;
   std::uint64_t feedHead = 0;
   Agreement agreement = Agreement::kNotCompared;
   std::int64_t clockMs = 0;

@@ -136,8 +136,7 @@ std::string HostileLeaf::request(Attack attack, const Victim& victim) {
   return request;
 }
 
-std::string HostileLeaf::framesOf(Attack attack, const std::vector<Change>& changes,
-                                  sync::Hello& hello) {
+std::string HostileLeaf::framesOf(Attack attack, const std::vector<Change>& changes) {
   sync::ChangesFrame frame;
   frame.incarnation = incarnation_;
   frame.firstNumber = counter_ + 1;
@@ -150,14 +149,16 @@ std::string HostileLeaf::framesOf(Attack attack, const std::vector<Change>& chan
     digests.push_back(sync::linkDigest(salt, sync::encodeChange(changes[i])));
     hash = sync::nextChainHash(hash, digests.back());
   }
-  frame.lastHashPrefix = hash.substr(0, sync::kHashPrefixSize);
   counter_ = frame.firstNumber + changes.size() - 1;
   head_ = {{incarnation_, counter_}, hash};
   hashes_[head_.link] = hash;
-  hello.head = sync::SignedHead{incarnation_, counter_, hash, {}};
+  const crypto::SigningKey stranger = crypto::SigningKey::generate(random_);
+  frame.signature = (attack == Attack::kSignsWithAnotherKey ? stranger : key_)
+                        .sign(sync::headToSign(incarnation_, counter_, hash));
   if (attack == Attack::kSkipsBodies) {
-    return sync::encodeFrame(sync::FrameType::kGone,
-                             sync::encodeGone({incarnation_, frame.firstNumber, digests}));
+    return sync::encodeFrame(
+        sync::FrameType::kGone,
+        sync::encodeGone({frame.signature, incarnation_, frame.firstNumber, digests}));
   }
   sync::PackedFrameWriter writer;
   writer.changes(frame);
@@ -177,10 +178,7 @@ std::string HostileLeaf::signedRequest(Attack attack, const std::vector<Change>&
       sync::encodeFrame(sync::FrameType::kIncarnation,
                         sync::encodeIncarnation({incarnation_, parent_.link.replica,
                                                  parent_.link.counter, parent_.hash, saltKey_}));
-  const std::string frames = framesOf(attack, changes, hello);
-  const crypto::SigningKey stranger = crypto::SigningKey::generate(random_);
-  hello.head->signature = (attack == Attack::kSignsWithAnotherKey ? stranger : key_)
-                              .sign(sync::headToSign(*hello.head));
+  const std::string frames = framesOf(attack, changes);
   return sync::encodeFrame(sync::FrameType::kHello, sync::encodeHello(hello)) + notice + frames;
 }
 
@@ -190,8 +188,9 @@ void HostileLeaf::learn(const std::string& answer) {
   reader.add(answer);
   const std::optional<sync::Frame> frame = reader.next();
   if (frame && frame->type == sync::FrameType::kWelcome) {
-    const sync::Position received = sync::decodeWelcome(frame->payload).received;
-    const sync::Dot link{received.incarnation, received.number};
+    const std::optional<sync::Position> received = sync::decodeWelcome(frame->payload).received;
+    if (!received) return;
+    const sync::Dot link{received->incarnation, received->number};
     if (link == head_.link) return;
     const auto at = hashes_.find(link);
     head_ = at == hashes_.end() ? Link{} : Link{link, at->second};

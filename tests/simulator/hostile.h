@@ -67,7 +67,7 @@ class HostileLeaf {
   };
   sync::Change lie(Attack attack, const Victim& victim, const sync::Dot& dot);
   std::string signedRequest(Attack attack, const std::vector<sync::Change>& changes);
-  std::string framesOf(Attack attack, const std::vector<sync::Change>& changes, sync::Hello& hello);
+  std::string framesOf(Attack attack, const std::vector<sync::Change>& changes);
   void begin();
 
   std::string name_;

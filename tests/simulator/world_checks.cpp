@@ -25,8 +25,6 @@ bool isIdle(const std::string& request, const std::string& answer) {
   while (const std::optional<sync::Frame> frame = reader.next()) {
     switch (frame->type) {
       case sync::FrameType::kHello:
-        if (sync::decodeHello(frame->payload).head) return false;
-        break;
       case sync::FrameType::kAsideKnown:  // a mark, for as long as something is kept aside
       case sync::FrameType::kErasuresHeld:
       case sync::FrameType::kWelcome:

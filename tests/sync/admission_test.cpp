@@ -43,27 +43,20 @@ class Hostile {
   }
 
   std::string request(const std::vector<Change>& changes) {
-    ChangesFrame frame{kReplica, number_ + 1, "", changes};
+    ChangesFrame frame{kReplica, number_ + 1, changes};
     std::string hash = hash_;
     std::uint64_t number = number_;
     for (const Change& change : changes) {
       const std::string salt = chainSalt(kSaltKey, ++number);
       hash = nextChainHash(hash, linkDigest(salt, encodeChange(change)));
     }
-    frame.lastHashPrefix = breakPrefix ? "wrong..." : hash.substr(0, kHashPrefixSize);
     hash_ = hash;
     Hello hello;
-    hello.base.hashPrefix = std::string(kHashPrefixSize, '\0');
-    if (sign) {
-      SignedHead head{kReplica, number + signAhead, hash, {}};
-      head.signature = office_.key().sign(headToSign(head));
-      if (forge) head.signature[0] = static_cast<char>(head.signature[0] ^ 1);
-      if (breakHead) {
-        head.hash[0] = static_cast<char>(head.hash[0] ^ 1);
-        head.signature = office_.key().sign(headToSign(head));
-      }
-      hello.head = head;
-    }
+    hello.base = claims;
+    if (breakHead) hash[0] = static_cast<char>(hash[0] ^ 1);
+    frame.signature = office_.key().sign(headToSign(kReplica, number + signAhead, hash));
+    if (forge) frame.signature[0] = static_cast<char>(frame.signature[0] ^ 1);
+    if (!sign) frame.signature = std::string(kChainSignatureSize, '\0');
     PackedFrameWriter pack;
     pack.changes(frame);
     return encodeFrame(FrameType::kHello, encodeHello(hello)) +
@@ -83,8 +76,8 @@ class Hostile {
   bool sign = true;
   bool forge = false;
   bool breakHead = false;
-  bool breakPrefix = false;
   std::uint64_t signAhead = 0;
+  Position claims{0, 0, std::string(kHashPrefixSize, '\0')};  // where it says that it stands
 
  private:
   TestNode& hub_;
@@ -244,6 +237,14 @@ TEST_F(Admission, GrantsNothingToAnOfficeThatNamesWhatItDoesNotHold) {
   EXPECT_FALSE(third.record(secret));
 }
 
+TEST_F(Admission, RefusesChangesThatGoOnFromAnotherHistory) {
+  hostile_.send({hostile_.next({Hostile::birth(1)})});
+  hostile_.claims = {Hostile::kReplica, 1, "another."};
+  EXPECT_EQ(codeOf([&] { hostile_.send({hostile_.next({Hostile::birth(2)})}); }),
+            "sync.chain-broken");
+  EXPECT_FALSE(hq_.record({Hostile::kReplica, 2}));
+}
+
 class RefusedWhole : public Admission {
  protected:
   std::string send() {
@@ -262,7 +263,7 @@ TEST_F(RefusedWhole, IsAForgedSignature) {
   EXPECT_EQ(send(), "sync.signature");
 }
 
-TEST_F(RefusedWhole, AreChangesWithoutASignedHead) {
+TEST_F(RefusedWhole, AreChangesWithoutASignature) {
   hostile_.sign = false;
   EXPECT_EQ(send(), "sync.signature");
 }
@@ -272,14 +273,9 @@ TEST_F(RefusedWhole, AreChangesOtherThanTheSignedOnes) {
   EXPECT_EQ(send(), "sync.signature");
 }
 
-TEST_F(RefusedWhole, AreChangesBeyondTheSignedHead) {
+TEST_F(RefusedWhole, AreChangesBeyondTheSignedOnes) {
   hostile_.signAhead = static_cast<std::uint64_t>(-1);
   EXPECT_EQ(send(), "sync.signature");
-}
-
-TEST_F(RefusedWhole, IsABrokenChain) {
-  hostile_.breakPrefix = true;
-  EXPECT_EQ(send(), "sync.chain-broken");
 }
 
 }  // namespace

@@ -69,9 +69,21 @@ Hello hello() {
   hello.base = {kOffice, 2, "abcdefgh"};
   hello.feed = {kHeadquarters, 17, kCase.bytes()};
   hello.clockMs = 1'700'000'000'000;
-  hello.head = SignedHead{kOffice, 4, std::string(32, 'h'), std::string(64, 's')};
   hello.digest = StateSum{1, 2};
   return hello;
+}
+
+Welcome welcome() {
+  return {Position{kOffice, 5, "abcdefgh"}, true, FeedCursor{7, 8, ""}, 9, Agreement::kDiffer, 10};
+}
+
+// The usual one: all that was sent has come, and the feed begins where the leaf stands.
+Welcome shortWelcome() {
+  Welcome welcome;
+  welcome.feedHead = 17;
+  welcome.agreement = Agreement::kAgree;
+  welcome.clockMs = 1'700'000'000'000;
+  return welcome;
 }
 
 std::string batchBytes() {
@@ -127,7 +139,10 @@ std::map<std::string, std::string> computedVectors() {
           {"record-tag", crypto::fromBase64Url(encodeTag(record))},
           {"batch", batchBytes()},
           {"batch-of-texts", batchOfTexts()},
-          {"hello-frame", encodeFrame(FrameType::kHello, encodeHello(hello()))}};
+          {"hello-frame", encodeFrame(FrameType::kHello, encodeHello(hello()))},
+          {"welcome", encodeWelcome(welcome())},
+          {"welcome-short", encodeWelcome(shortWelcome())},
+          {"gone", encodeGone({std::string(64, 's'), kOffice, 3, {std::string(32, 'd')}})}};
 }
 
 std::map<std::string, std::string> writtenVectors() {
@@ -155,6 +170,17 @@ TEST(Vectors, AreReadAsWhatTheyHold) {
   EXPECT_EQ(readBatch(bytes("batch")), (std::vector<Change>{birth(), edit(), staleEdit()}));
   EXPECT_EQ(readBatch(bytes("batch-of-texts")), texts());
   EXPECT_EQ(encodeState(decodeState(kPerson, bytes("record-state"))), encodeState(person()));
+  const Hello read = decodeHello(bytes("hello-frame").substr(2));
+  EXPECT_EQ(read.base, hello().base);
+  EXPECT_EQ(read.feed, hello().feed);
+  EXPECT_EQ(read.digest, hello().digest);
+  EXPECT_EQ(decodeWelcome(bytes("welcome")).received, welcome().received);
+  EXPECT_EQ(decodeWelcome(bytes("welcome")).feed, welcome().feed);
+  EXPECT_TRUE(decodeWelcome(bytes("welcome")).rewind);
+  const Welcome brief = decodeWelcome(bytes("welcome-short"));
+  EXPECT_FALSE(brief.received || brief.feed || brief.rewind);
+  EXPECT_EQ(brief.agreement, Agreement::kAgree);
+  EXPECT_EQ(decodeGone(bytes("gone")).firstNumber, 3U);
 }
 
 TEST(Vectors, AreWhatThisProgramWrites) {
@@ -176,9 +202,12 @@ TEST(Codec, ReadsWhatItWrote) {
   ByteReader reader(batch);
   EXPECT_EQ(BatchDecoder().decode(reader), (std::vector<Change>{birth(), edit(), staleEdit()}));
   EXPECT_EQ(encodeHello(decodeHello(encodeHello(hello()))), encodeHello(hello()));
-  Welcome welcome{{kOffice, 5, "abcdefgh"}, true, {7, 8, ""}, 9, Agreement::kDiffer, 10};
-  EXPECT_EQ(encodeWelcome(decodeWelcome(encodeWelcome(welcome))), encodeWelcome(welcome));
-  const GoneFrame gone{kOffice, 3, {std::string(32, 'a'), std::string(32, 'b')}};
+  EXPECT_EQ(encodeHello(decodeHello(encodeHello({}))), encodeHello({}));
+  for (const Welcome& one : {welcome(), Welcome{}}) {
+    EXPECT_EQ(encodeWelcome(decodeWelcome(encodeWelcome(one))), encodeWelcome(one));
+  }
+  const GoneFrame gone{
+      std::string(64, 's'), kOffice, 3, {std::string(32, 'a'), std::string(32, 'b')}};
   EXPECT_EQ(encodeGone(decodeGone(encodeGone(gone))), encodeGone(gone));
   const std::vector<std::string> roots = {kPerson.bytes(), kCase.bytes()};
   EXPECT_EQ(decodeReceipts(encodeReceipts(roots)), roots);
@@ -266,7 +295,7 @@ TEST(Codec, SurvivesHundredThousandMutations) {
          [](const std::string& bytes) { decodeHello(bytes); });
   mutate(encodeIncarnation({1, 2, 3, std::string(32, 'p'), "0123456789abcdef"}), random, kRounds,
          [](const std::string& bytes) { decodeIncarnation(bytes); });
-  mutate(encodeGone({1, 2, {std::string(32, 'p')}}), random, kRounds,
+  mutate(encodeGone({std::string(64, 's'), 1, 2, {std::string(32, 'p')}}), random, kRounds,
          [](const std::string& bytes) { decodeGone(bytes); });
   mutate(encodeReceipts({kPerson.bytes()}), random, kRounds,
          [](const std::string& bytes) { decodeReceipts(bytes); });
@@ -275,7 +304,7 @@ TEST(Codec, SurvivesHundredThousandMutations) {
 TEST(Codec, OfPackedFramesSurvivesMutations) {
   SeededRandom random(32);
   PackedFrameWriter up;
-  up.changes({kOffice, 1, "prefix..", {birth(), edit()}});
+  up.changes({kOffice, 1, {birth(), edit()}, std::string(64, 's')});
   const std::string changes = up.take().substr(2);
   mutate(changes, random, 3000,
          [](const std::string& bytes) { PackedFrameReader().changes(bytes); });
@@ -309,7 +338,7 @@ TEST(Codec, ReadsTheFeedThatItWrote) {
 TEST(Codec, RefusesAFrameThatGrowsBeyondItsLimit) {
   const std::string bomb = Compressor(8 << 20).frame(std::string(8 << 20, '\0'));
   EXPECT_LT(bomb.size(), 2000U);
-  EXPECT_EQ(codeOf([&] { PackedFrameReader().changes(bomb); }), "sync.malformed");
+  EXPECT_EQ(codeOf([&] { PackedFrameReader().feed(bomb); }), "sync.malformed");
 }
 
 TEST(Codec, RefusesToAnnounceMoreThanFollows) {
