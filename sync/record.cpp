@@ -6,9 +6,15 @@
 
 #include "crypto/failure.h"
 #include "crypto/hash.h"
+#include "sync/binding.h"
 #include "sync/deletion.h"
 
 namespace waystation::sync {
+namespace {
+
+constexpr char kPartMark = '/';
+
+}  // namespace
 
 bool Sibling::replaces(const Dot& other) const {
   if (other.replica != dot.replica) return seen.covers(other);
@@ -59,6 +65,18 @@ const Sibling& latest(const Field& field) {
   });
 }
 
+std::string partName(std::string_view field, std::string_view part) {
+  return std::string(field) + kPartMark + std::string(part);
+}
+
+bool isPart(std::string_view name) {
+  return name.find(kPartMark) != std::string_view::npos;
+}
+
+std::string fieldOfPart(std::string_view name) {
+  return std::string(name.substr(0, name.find(kPartMark)));
+}
+
 std::string Record::kind() const {
   return std::string(plainText(value(kKindField)));
 }
@@ -78,8 +96,9 @@ std::string_view Record::value(std::string_view name) const {
 }
 
 int Record::conflicts() const {
-  const auto apart = std::count_if(fields.begin(), fields.end(), [](const auto& entry) {
-    return !entry.first.starts_with('_') && inConflict(entry.second);
+  const auto apart = std::count_if(fields.begin(), fields.end(), [this](const auto& entry) {
+    if (entry.first.starts_with('_') || isPart(entry.first)) return false;
+    return inConflict(entry.second) || !movedSince(*this, entry.first).empty();
   });
   return static_cast<int>(apart) + (isDeletionOpen(*this) ? 1 : 0);
 }

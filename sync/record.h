@@ -36,6 +36,13 @@ bool joinSibling(Field& field, Sibling sibling);
 // Whether the field holds two different values.
 bool inConflict(const Field& field);
 
+// A field named `needs/shelter` is a part of the field `needs`: of a set, one of its elements.
+// Parts are no field of their own to people, and never in conflict.
+std::string partName(std::string_view field, std::string_view part);
+bool isPart(std::string_view name);
+// `needs` of `needs/shelter`; of a field, the field.
+std::string fieldOfPart(std::string_view name);
+
 // Which sibling a screen shows where no rule of a programme says otherwise: latest hybrid time,
 // then highest dot. A pure function of the siblings. The field must not be empty.
 const Sibling& latest(const Field& field);
@@ -51,8 +58,8 @@ struct Record {
   const Field* field(std::string_view name) const;
   // The shown value of a field as JSON text, empty where there is none.
   std::string_view value(std::string_view name) const;
-  // Number of fields in conflict, reserved ones left out; a deletion that not everybody had read
-  // is one more.
+  // Number of fields in conflict, reserved ones and parts left out, or bound to values that have
+  // moved since; a deletion that not everybody had read is one more.
   int conflicts() const;
 };
 

@@ -92,6 +92,8 @@ class Replica {
 struct DraftWrite {
   std::string field;
   std::string value;  // canonical JSON
+  // The fields of the same record on whose values this one was decided (sync/binding.h).
+  std::vector<std::string> boundTo = {};
 };
 
 struct DraftEdit {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "crypto/failure.h"
+#include "sync/binding.h"
 #include "sync/deletion.h"
 #include "sync/erasure.h"
 #include "sync/joined_record.h"
@@ -96,6 +97,30 @@ std::optional<std::string> deletionToWrite(const DraftWrite& write, const ReadCo
   return deletionValue(read);
 }
 
+// What the writer of a decision had read of the values that it was taken on.
+std::string bindingToWrite(const DraftWrite& write, const ReadContexts& read,
+                           const Record& current) {
+  for (const std::string& name : write.boundTo) {
+    if (const auto at = read.find(name); at != read.end()) {
+      checkTag(at->second, current.field(name));
+    }
+  }
+  return boundValue(read, write.boundTo);
+}
+
+// Nothing where the field holds that value already.
+void addWrite(Edit& edit, const std::string& name, std::string value, const ReadContexts& readAll,
+              const Record& current, const Dot& dot) {
+  const Field* const field = current.field(name);
+  if (alreadySo(field, value)) return;
+  Context read;
+  if (const auto at = readAll.find(name); at != readAll.end()) {
+    checkTag(at->second, field);
+    read = at->second;
+  }
+  edit.writes.push_back({name, seenOf(read, field, dot.replica), std::move(value)});
+}
+
 }  // namespace
 
 RecordId Work::newRecord() {
@@ -136,6 +161,9 @@ Edit Work::draftBirth(const DraftEdit& draft, const std::vector<DraftEdit>& all)
   }
   for (const DraftWrite& write : draft.writes) {
     edit.writes.push_back({write.field, {}, write.value});
+    if (write.boundTo.empty()) continue;
+    edit.writes.push_back(
+        {partName(write.field, kBoundPart), {}, boundValue(ReadContexts{}, write.boundTo)});
   }
   return edit;
 }
@@ -148,21 +176,16 @@ Edit Work::draftEdit(const DraftEdit& draft, const Dot& dot, const std::vector<D
   requireStaying(*current);
   const ReadContexts readAll = readBy(draft, *current);
   for (const DraftWrite& write : draft.writes) {
-    const Field* field = current->field(write.field);
     std::string value = write.value;
     if (write.field == kDeletedField) {
       std::optional<std::string> deletion = deletionToWrite(write, readAll, *current);
       if (!deletion) continue;
       value = std::move(*deletion);
-    } else if (alreadySo(field, value)) {
-      continue;
+    } else if (!write.boundTo.empty()) {
+      const std::string part = partName(write.field, kBoundPart);
+      addWrite(edit, part, bindingToWrite(write, readAll, *current), readAll, *current, dot);
     }
-    Context read;
-    if (const auto at = readAll.find(write.field); at != readAll.end()) {
-      checkTag(at->second, field);
-      read = at->second;
-    }
-    edit.writes.push_back({write.field, seenOf(read, field, dot.replica), std::move(value)});
+    addWrite(edit, write.field, std::move(value), readAll, *current, dot);
   }
   return edit;
 }

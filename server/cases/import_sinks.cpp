@@ -1,8 +1,10 @@
 #include "server/cases/import_sinks.h"
 
 #include <optional>
+#include <set>
 
 #include "server/cases/record_view.h"
+#include "server/cases/record_writes.h"
 #include "server/http/json.h"
 
 namespace waystation::cases {
@@ -27,16 +29,26 @@ std::optional<Existing> existing(storage::Store& store, const Programmes& progra
   return Existing{record, shownFields(programmes, sync::decodeState(record, row->state))};
 }
 
+std::set<Json> elements(const Json& list) {
+  return {list.begin(), list.end()};
+}
+
+// A set has no order.
+bool isSame(const Kind& kind, const std::string& name, const Json& before, const Json& now) {
+  const Field* const field = kind.findField(name);
+  const bool isList = before.is_array() && now.is_array();
+  if (isList && field != nullptr && isSet(*field)) return elements(before) == elements(now);
+  return before == now;
+}
+
 // The fields that the row says differently.
-std::vector<sync::DraftWrite> differences(const Existing& before, const Json& fields) {
-  std::vector<sync::DraftWrite> writes;
+Json differences(const Kind& kind, const Existing& before, const Json& fields) {
+  Json changed = Json::object();
   for (const auto& [name, value] : fields.items()) {
     const auto at = before.fields.find(name);
-    if (at == before.fields.end() || *at != value) {
-      writes.push_back({name, http::canonicalJson(value)});
-    }
+    if (at == before.fields.end() || !isSame(kind, name, *at, value)) changed[name] = value;
   }
-  return writes;
+  return changed;
 }
 
 class Importer {
@@ -59,9 +71,9 @@ class Importer {
       std::vector<SinkAnswer> answers;
       for (const ImportedRecord& row : rows) {
         const auto before = existing(store, node_.programmes(), kind, row.externalKey);
-        answers.push_back({!before                                    ? RowOutcome::kCreated
-                           : differences(*before, row.fields).empty() ? RowOutcome::kUnchanged
-                                                                      : RowOutcome::kUpdated,
+        answers.push_back({!before                                          ? RowOutcome::kCreated
+                           : differences(kind, *before, row.fields).empty() ? RowOutcome::kUnchanged
+                                                                            : RowOutcome::kUpdated,
                            {}});
       }
       return answers;
@@ -76,16 +88,14 @@ class Importer {
     if (const auto before = existing(work.store(), node_.programmes(), kind, row.externalKey)) {
       edit.record = before->id;
       edit.sawCurrent = true;
-      edit.writes = differences(*before, row.fields);
+      appendWrites(node_.programmes(), work, differences(kind, *before, row.fields), edit);
       answer.outcome = edit.writes.empty() ? RowOutcome::kUnchanged : RowOutcome::kUpdated;
     } else {
       edit.record = work.newRecord();
       edit.isNew = true;
       edit.kind = kind.kind;
       edit.root = list;
-      for (const auto& [name, value] : row.fields.items()) {
-        edit.writes.push_back({name, http::canonicalJson(value)});
-      }
+      appendWrites(node_.programmes(), work, row.fields, edit);
       edit.writes.push_back({std::string(kImportKeyField), sync::jsonString(row.externalKey)});
       if (!list) addHolders(edit);
     }

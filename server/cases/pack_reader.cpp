@@ -96,6 +96,7 @@ class PackReader {
   std::shared_ptr<const CodeList> findList(const PackNode& node) const;
   void readStages(const PackNode& node, Kind& kind);
   void readImport(const PackNode& node, Kind& kind);
+  static void checkBonds(const PackNode& node, const Kind& kind);
   void checkKindNames(const PackNode& node, std::string_view key, bool mustBeRoot) const;
 
   std::vector<FileParts> parts_;
@@ -181,7 +182,7 @@ FieldImport PackReader::readFieldImport(const PackNode& node, const Field& field
 
 Field PackReader::readField(const PackNode& node) {
   node.onlyKeys({"name", "label", "type", "required", "rule", "codes", "ref", "sensitive",
-                 "section", "maxLength", "minimum", "maximum", "import"});
+                 "section", "maxLength", "minimum", "maximum", "import", "boundTo"});
   Field field;
   field.name = node.name("name");
   field.label = node.label("label");
@@ -230,6 +231,7 @@ Field PackReader::readField(const PackNode& node) {
                          "; use latest or ask");
   }
   if (node.has("import")) field.import = readFieldImport(node.at("import"), field);
+  field.boundTo = node.texts("boundTo");
   return field;
 }
 
@@ -258,6 +260,23 @@ void PackReader::readImport(const PackNode& node, Kind& kind) {
   kind.importIgnored = node.texts("ignore");
   for (const PackNode& each : node.list("key")) {
     if (kind.findField(each.text()) == nullptr) each.fail("names a field that the kind lacks");
+  }
+}
+
+// A set is kept as parts, which have no value of their own to be decided on or bound.
+void PackReader::checkBonds(const PackNode& node, const Kind& kind) {
+  for (const PackNode& each : node.list("fields")) {
+    const std::string name = each.name("name");
+    const bool isBound = !each.texts("boundTo").empty();
+    if (isBound && isSet(*kind.findField(name))) {
+      each.at("boundTo").fail("does not fit a field with the rule unite; remove it");
+    }
+    for (const PackNode& other : each.list("boundTo")) {
+      const Field* const field = kind.findField(other.text());
+      if (field == nullptr) other.fail("names a field that the kind lacks");
+      if (field->name == name) other.fail("binds the field to itself; remove it");
+      if (isSet(*field)) other.fail("names a field with the rule unite; remove it");
+    }
   }
 }
 
@@ -294,6 +313,7 @@ Kind PackReader::readKind(const PackNode& node) {
     kind.fields.push_back(std::move(field));
   }
   if (kind.fields.empty()) node.fail("has no fields; add at least one");
+  checkBonds(node, kind);
   kind.titleFields = node.texts("title");
   if (kind.titleFields.empty()) node.fail("needs a title: the fields that head a record");
   for (const PackNode& each : node.list("title")) {

@@ -28,6 +28,7 @@ Json toJson(const Field& field) {
     json["open"] = field.codes->isOpen;
   }
   if (!field.refKinds.empty()) json["ref"] = field.refKinds;
+  if (!field.boundTo.empty()) json["boundTo"] = field.boundTo;
   if (field.isSensitive) json["sensitive"] = true;
   if (!field.section.empty()) json["section"] = field.section;
   if (field.maxLength != 0) json["maxLength"] = field.maxLength;

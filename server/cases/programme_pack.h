@@ -74,6 +74,7 @@ struct Field {
   std::optional<std::int64_t> maximum;
   std::shared_ptr<const CodeList> codes;  // code and codes only
   std::vector<std::string> refKinds;      // ref only
+  std::vector<std::string> boundTo;       // fields on whose values this one is decided
   FieldImport import;
 };
 
@@ -106,6 +107,11 @@ struct Kind {
 
   const Field* findField(std::string_view field) const;
 };
+
+// Whether the field is kept as parts (server/cases/united_field.h).
+inline bool isSet(const Field& field) {
+  return field.type == FieldType::kCodes && field.rule == MergeRule::kUnite;
+}
 
 struct Pack {
   std::string id;

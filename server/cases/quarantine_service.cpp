@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <set>
 
 #include "server/audit.h"
 #include "server/cases/record_view.h"
@@ -18,16 +19,16 @@ const char* nameOf(storage::QuarantineState state) {
   return kNames.at(static_cast<std::size_t>(state));
 }
 
-// Who wrote it and what it touches, without any value.
+// Who wrote it and what it touches, without any value: a part's name is one.
 void describe(const std::string& body, Json& shown) {
   const sync::Change change = sync::decodeChange(body);
   shown["by"] = personOf(change.author);
   shown["at"] = sync::formatTime(sync::physicalMs(change.time));
   shown["records"] = Json::array();
   for (const sync::Edit& edit : change.edits) {
-    Json fields = Json::array();
-    for (const sync::Write& write : edit.writes) fields.push_back(write.field);
-    shown["records"].push_back({{"id", edit.record.uuid()}, {"fields", std::move(fields)}});
+    std::set<std::string> fields;
+    for (const sync::Write& write : edit.writes) fields.insert(sync::fieldOfPart(write.field));
+    shown["records"].push_back({{"id", edit.record.uuid()}, {"fields", fields}});
   }
 }
 

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "server/cases/record_view.h"
+#include "server/cases/record_writes.h"
+#include "server/cases/united_field.h"
 #include "server/http/json.h"
 #include "sync/custody.h"
 #include "sync/deletion.h"
@@ -124,9 +126,7 @@ class SaveRequest {
       checkExisting(draft.record, fields);
       if (edit.contains("deleted")) draft.writes.push_back(deletion(edit["deleted"]));
     }
-    for (const auto& [field, value] : fields.items()) {
-      draft.writes.push_back({field, http::canonicalJson(value)});
-    }
+    appendWrites(programmes_, work_, fields, draft);
     return draft;
   }
 
@@ -165,6 +165,20 @@ class SaveRequest {
   sync::Work& work_;
   std::map<std::string, sync::RecordId> records_;
 };
+
+// Sets as people see them: the whole list as this change left it.
+void addSetChanges(const Programmes& programmes, const sync::Record& before,
+                   const sync::Record& after, const sync::Edit& edit, Json& fields) {
+  const Kind* const kind = programmes.findKind(after.kind());
+  if (kind == nullptr) return;
+  for (const sync::Write& write : edit.writes) {
+    const Field* const field = kind->findField(sync::fieldOfPart(write.field));
+    if (field == nullptr || !isSet(*field) || fields.contains(field->name)) continue;
+    const Json old = unitedCodes(*field, before);
+    fields[field->name] = {{"value", unitedCodes(*field, after)},
+                           {"replaced", old.empty() ? Json::array() : Json::array({old})}};
+  }
+}
 
 std::string dotText(const sync::Dot& dot) {
   return sync::RecordId{dot.replica, dot.counter}.uuid();
@@ -232,9 +246,10 @@ Json showHistory(server::Node& node, std::string_view uuid) {
       if (edit.record != id) continue;
       const sync::Record before = record;
       sync::joinEdit(record, change, edit);
+      addSetChanges(node.programmes(), before, record, edit, fields);
       for (const sync::Write& write : edit.writes) {
         if (write.field == sync::kDeletedField) deleted = sync::deletionOf(write.value).has_value();
-        if (isInternalField(write.field)) continue;
+        if (isInternalField(write.field) || fields.contains(write.field)) continue;
         Json replaced = Json::array();
         if (const sync::Field* old = before.field(write.field)) {
           for (const sync::Sibling& sibling : *old) {

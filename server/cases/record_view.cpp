@@ -4,7 +4,9 @@
 #include <cctype>
 
 #include "crypto/failure.h"
+#include "server/cases/united_field.h"
 #include "server/http/json.h"
+#include "sync/binding.h"
 #include "sync/deletion.h"
 
 namespace waystation::cases {
@@ -69,10 +71,25 @@ Json siblingsOf(const sync::Field& field) {
   return list;
 }
 
-Json conflictsOf(const sync::Record& record, bool isDeletionOpen) {
+std::vector<const Field*> setsOf(const Programmes& programmes, const std::string& kind) {
+  std::vector<const Field*> sets;
+  const Kind* const known = programmes.findKind(kind);
+  if (known == nullptr) return sets;
+  for (const Field& field : known->fields) {
+    if (isSet(field)) sets.push_back(&field);
+  }
+  return sets;
+}
+
+Json conflictsOf(const Programmes& programmes, const sync::Record& record, bool isDeletionOpen) {
   Json conflicts = Json::object();
+  const std::string kind = record.kind();
   for (const auto& [name, field] : record.fields) {
-    if (!name.starts_with('_') && sync::inConflict(field)) conflicts[name] = siblingsOf(field);
+    const Field* const known = fieldOf(programmes, kind, name);
+    const bool isSetField = known != nullptr && isSet(*known);
+    if (name.starts_with('_') || sync::isPart(name) || isSetField) continue;
+    const bool isOpen = sync::inConflict(field) || !sync::movedSince(record, name).empty();
+    if (isOpen) conflicts[name] = siblingsOf(field);
   }
   if (isDeletionOpen) {
     Json& deletions = conflicts[std::string(sync::kDeletedField)] = Json::array();
@@ -84,6 +101,16 @@ Json conflictsOf(const sync::Record& record, bool isDeletionOpen) {
   return conflicts;
 }
 
+// Decisions that are open again, each with the fields that have other values since.
+Json movedOf(const sync::Record& record) {
+  Json moved = Json::object();
+  for (const auto& [name, field] : record.fields) {
+    const std::vector<std::string> since = sync::movedSince(record, name);
+    if (!since.empty()) moved[name] = since;
+  }
+  return moved;
+}
+
 bool isWordByte(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= 0x80 || std::isalnum(byte) != 0;
@@ -92,7 +119,7 @@ bool isWordByte(char c) {
 }  // namespace
 
 bool isInternalField(std::string_view field) {
-  return field.starts_with('_') || field == "import_key";
+  return field.starts_with('_') || field == "import_key" || sync::isPart(field);
 }
 
 std::string titleOf(const Programmes& programmes, const std::string& kind, const Json& fields) {
@@ -127,7 +154,7 @@ const sync::Sibling& shownSibling(const Programmes& programmes, const std::strin
       return extreme(*known, field, true);
     case MergeRule::kLowest:
       return extreme(*known, field, false);
-    case MergeRule::kUnite:
+    case MergeRule::kUnite:  // shown from its parts
     case MergeRule::kLatest:
     case MergeRule::kAsk:
       break;
@@ -138,8 +165,13 @@ const sync::Sibling& shownSibling(const Programmes& programmes, const std::strin
 Json shownFields(const Programmes& programmes, const sync::Record& record) {
   const std::string kind = record.kind();
   Json fields = Json::object();
+  for (const Field* set : setsOf(programmes, kind)) {
+    Json codes = unitedCodes(*set, record);
+    if (!codes.empty()) fields[set->name] = std::move(codes);
+  }
   for (const auto& [name, field] : record.fields) {
-    if (isInternalField(name) || field.empty()) continue;
+    const Field* const known = fieldOf(programmes, kind, name);
+    if (isInternalField(name) || field.empty() || (known != nullptr && isSet(*known))) continue;
     Json value = parseValue(shownSibling(programmes, kind, name, field).value);
     if (!value.is_null()) fields[name] = std::move(value);
   }
@@ -160,11 +192,12 @@ Json viewRecord(const Programmes& programmes, storage::Store& store, const Stand
                {"root", sync::RecordId::fromBytes(row.root).uuid()},
                {"title", titleOf(programmes, row.kind, fields)},
                {"tag", sync::encodeTag(record)},
-               {"conflicts", conflictsOf(record, isDeletionOpen)},
+               {"conflicts", conflictsOf(programmes, record, isDeletionOpen)},
                {"durability", atHq ? "hq" : "office"},
                {"since", sync::formatTime(entry ? entry->receivedMs : 0)},
                {"custody", root ? root->custody : ""}};
   view["fields"] = std::move(fields);
+  if (Json moved = movedOf(record); !moved.empty()) view["moved"] = std::move(moved);
   if (!isShown) view["deleted"] = true;
   return view;
 }

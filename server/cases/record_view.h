@@ -19,7 +19,7 @@ const sync::Sibling& shownSibling(const Programmes& programmes, const std::strin
 // The fields as shown, reserved and internal ones left out.
 Json shownFields(const Programmes& programmes, const sync::Record& record);
 
-// Whether a field is the product's own and not for people: "_custody", "import_key".
+// Whether a field is the product's own and not for people: "_custody", "import_key", a part.
 bool isInternalField(std::string_view field);
 
 // What names a record in a list: the fields that its kind says.

@@ -89,6 +89,36 @@ TEST(RecordService, KeepsBothValuesWhenTwoPagesSaveOnTheSameState) {
   EXPECT_TRUE(showRecord(*office.node, id)["conflicts"].empty());
 }
 
+// grant_approved is bound to the plan in the shipped pack.
+TEST(RecordService, OpensADecisionAgainWhenWhatItWasTakenOnHasMoved) {
+  Office office;
+  const std::string person = office.person("Otieno");
+  const Json answer = office.save({{{"record", "new:1"},
+                                    {"kind", "avrr_case"},
+                                    {"fields",
+                                     {{"case_number", "N-1"},
+                                      {"stage", "application"},
+                                      {"person", "urn:uuid:" + person},
+                                      {"plan_economic", "a kiosk"}}}}});
+  const std::string id = answer["records"]["new:1"]["id"];
+  const std::string read = showRecord(*office.node, id)["tag"];
+  const auto approve = [&](const std::string& tag) {
+    office.save({{{"record", id}, {"fields", {{"grant_approved", 500}}}, {"seen", tag}}});
+  };
+  approve(read);
+  EXPECT_TRUE(showRecord(*office.node, id)["conflicts"].empty());
+  office.save({{{"record", id}, {"fields", {{"plan_economic", "a shop"}}}, {"seen", read}}});
+  const Json moved = showRecord(*office.node, id);
+  EXPECT_EQ(moved["fields"]["grant_approved"], 500);
+  EXPECT_EQ(moved["moved"], Json({{"grant_approved", {"plan_economic"}}}));
+  EXPECT_EQ(moved["conflicts"].size(), 1U);
+  EXPECT_EQ(listRecords(*office.node, {"", "", "", true, "", 50})["records"].size(), 1U);
+  approve(moved["tag"]);  // the same sum, on what the plan is now
+  const Json settled = showRecord(*office.node, id);
+  EXPECT_TRUE(settled["conflicts"].empty());
+  EXPECT_FALSE(settled.contains("moved"));
+}
+
 TEST(RecordService, TellsTheHistoryWithWhatEachSaveReplaced) {
   Office office;
   const std::string id = office.person("Otieno");

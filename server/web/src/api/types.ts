@@ -94,6 +94,8 @@ export interface RecordAnswer {
   /** Stands for the state that was read; goes back as `seen` with an edit. */
   readonly tag: string;
   readonly conflicts?: Readonly<Record<string, readonly Sibling[]>>;
+  /** Decisions, each with the fields that have other values since it was taken. */
+  readonly moved?: Readonly<Record<string, readonly string[]>>;
   readonly durability?: Durability;
   readonly since?: string | null;
   /** Sensitive fields that hold something which this person's role does not see. */
@@ -111,6 +113,8 @@ export interface Edit {
   readonly kind: string;
   readonly root?: string;
   readonly fields: Fields;
+  /** True deletes what was seen of the record, false restores it. */
+  readonly deleted?: boolean;
   readonly seen?: string;
 }
 

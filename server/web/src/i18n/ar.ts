@@ -137,6 +137,16 @@ export const ar: Messages = {
   'conflicts.settling': 'جارٍ الحفظ…',
   'conflicts.settled': 'حُسم: {field}',
   'conflicts.chooseFirst': 'اختر نسخة أولًا.',
+  'conflicts.deletion':
+    'سجل محذوف',
+  'conflicts.deletedUnread':
+    'حذف شخص هذا السجل دون أن يقرأ ما كتبه آخرون فيه. يبقى إلى أن يقرر أحد.',
+  'conflicts.keep':
+    'إبقاء السجل',
+  'conflicts.deleteAll':
+    'حذفه رغم ذلك',
+  'conflicts.moved':
+    'اتُّخذ هذا القرار على قيم أخرى. تغيّر منذ ذلك الحين: {fields}. قرّر من جديد.',
 
   'history.title': 'السجل الزمني',
   'history.of': 'السجل الزمني: {title}',

@@ -109,6 +109,16 @@ export const en = {
   'conflicts.settling': 'Saving…',
   'conflicts.settled': 'Settled: {field}',
   'conflicts.chooseFirst': 'Choose a version first.',
+  'conflicts.deletion':
+    'Deleted record',
+  'conflicts.deletedUnread':
+    'Somebody deleted this record without having read what others wrote in it. It stays until somebody decides.',
+  'conflicts.keep':
+    'Keep the record',
+  'conflicts.deleteAll':
+    'Delete it all the same',
+  'conflicts.moved':
+    'This was decided on other values. Since then have changed: {fields}. Decide again.',
 
   'history.title': 'History',
   'history.of': 'History of {title}',

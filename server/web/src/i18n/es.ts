@@ -109,6 +109,16 @@ export const es: Messages = {
   'conflicts.settling': 'Guardando…',
   'conflicts.settled': 'Resuelto: {field}',
   'conflicts.chooseFirst': 'Elija primero una versión.',
+  'conflicts.deletion':
+    'Ficha eliminada',
+  'conflicts.deletedUnread':
+    'Alguien eliminó esta ficha sin haber leído lo que otros escribieron en ella. Se conserva hasta que alguien decida.',
+  'conflicts.keep':
+    'Conservar la ficha',
+  'conflicts.deleteAll':
+    'Eliminarla de todos modos',
+  'conflicts.moved':
+    'Esto se decidió con otros valores. Desde entonces han cambiado: {fields}. Decida de nuevo.',
 
   'history.title': 'Historial',
   'history.of': 'Historial de {title}',

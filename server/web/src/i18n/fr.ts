@@ -113,6 +113,16 @@ export const fr: Messages = {
   'conflicts.settling': 'Enregistrement…',
   'conflicts.settled': 'Tranché : {field}',
   'conflicts.chooseFirst': 'Choisissez d’abord une version.',
+  'conflicts.deletion':
+    'Dossier supprimé',
+  'conflicts.deletedUnread':
+    'Quelqu’un a supprimé cette fiche sans avoir lu ce que d’autres y ont écrit. Elle reste jusqu’à ce que quelqu’un décide.',
+  'conflicts.keep':
+    'Garder la fiche',
+  'conflicts.deleteAll':
+    'La supprimer quand même',
+  'conflicts.moved':
+    'Cette décision reposait sur d’autres valeurs. Ont changé depuis : {fields}. Décidez de nouveau.',
 
   'history.title': 'Historique',
   'history.of': 'Historique de {title}',

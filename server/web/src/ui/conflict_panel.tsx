@@ -1,11 +1,13 @@
 import { useState } from 'preact/hooks';
 import { asProblem } from '../api/problem';
-import type { FieldDefinition, FieldValue, RecordAnswer, Sibling } from '../api/types';
+import type { Edit, FieldDefinition, FieldValue, RecordAnswer, Sibling } from '../api/types';
 import { type Complaints, complaintsOf, saveProblemText } from '../record/problems';
 import { inLanguage } from '../store/programmes';
 import { FieldInput } from './field_input';
 import { FieldValueText } from './field_value';
 import { useApp, useProgrammes, useTranslator } from './hooks';
+
+const kDeleted = '_deleted';
 
 type Choice = number | 'other' | undefined;
 
@@ -54,11 +56,17 @@ function useSettling({ record, name, settled }: ConflictPanelProps) {
   const [complaints, setComplaints] = useState<Complaints>({});
   const settle = async (value: FieldValue) => {
     const { id, kind, tag } = record;
+    const write: Pick<Edit, 'fields' | 'deleted'> =
+      name === kDeleted ? { fields: {}, deleted: value === true } : { fields: { [name]: value } };
     setIsBusy(true);
     setComplaints({});
     try {
-      await client.change([{ record: id, kind, fields: { [name]: value }, seen: tag }]);
-      const label = inLanguage(programmes.field(kind, name)?.label, translator.language);
+      await client.change([{ record: id, kind, ...write, seen: tag }]);
+      const field = programmes.field(kind, name);
+      const label =
+        name === kDeleted
+          ? translator.text('conflicts.deletion')
+          : inLanguage(field?.label, translator.language);
       announcement.set(translator.text('conflicts.settled', { field: label }));
       names.forget();
       void link.refresh();
@@ -80,12 +88,50 @@ function useSettling({ record, name, settled }: ConflictPanelProps) {
   return { isBusy, complaints, setComplaints, settle };
 }
 
+/** What the people who deleted the record had not read of it: to be kept, or deleted all the same. */
+function DeletionPanel(props: ConflictPanelProps) {
+  const translator = useTranslator();
+  const { isBusy, complaints, settle } = useSettling(props);
+  const siblings = props.record.conflicts?.[kDeleted] ?? [];
+  return (
+    <div class="conflict" role="group" aria-label={translator.text('conflicts.deletion')}>
+      <p>{translator.text('conflicts.deletedUnread')}</p>
+      {complaints[''] && (
+        <p class="notice bad" role="alert" dir="auto">
+          {complaints['']}
+        </p>
+      )}
+      {siblings.map(({ by: user, office, at }, index) => (
+        <p key={index} class="quiet">
+          <bdi>{translator.text('conflicts.by', { user, office })}</bdi> {translator.moment(at)}
+        </p>
+      ))}
+      <div class="actions">
+        <button type="button" class="main" disabled={isBusy} onClick={() => void settle(false)}>
+          {translator.text('conflicts.keep')}
+        </button>
+        <button type="button" disabled={isBusy} onClick={() => void settle(true)}>
+          {translator.text('conflicts.deleteAll')}
+        </button>
+      </div>
+    </div>
+  );
+}
+
 /** The versions of one field side by side, to choose from or to replace by another value. */
 export function ConflictPanel(props: ConflictPanelProps) {
+  return props.name === kDeleted ? <DeletionPanel {...props} /> : <FieldPanel {...props} />;
+}
+
+function FieldPanel(props: ConflictPanelProps) {
   const { record, name } = props;
   const translator = useTranslator();
-  const field = useProgrammes().field(record.kind, name);
+  const programmes = useProgrammes();
+  const field = programmes.field(record.kind, name);
   const siblings = record.conflicts?.[name] ?? [];
+  const moved = (record.moved?.[name] ?? []).map((other) =>
+    inLanguage(programmes.field(record.kind, other)?.label, translator.language),
+  );
   const [choice, setChoice] = useState<Choice>();
   const [other, setOther] = useState<FieldValue>(null);
   const { isBusy, complaints, setComplaints, settle } = useSettling(props);
@@ -104,6 +150,9 @@ export function ConflictPanel(props: ConflictPanelProps) {
           <p class="notice bad" role="alert" dir="auto">
             {complaints['']}
           </p>
+        )}
+        {moved.length > 0 && (
+          <p>{translator.text('conflicts.moved', { fields: translator.list(moved) })}</p>
         )}
         <div class="versions">
           {siblings.map((sibling, index) => (
