@@ -171,6 +171,30 @@ test('settling without a choice sends nothing', async () => {
   expect(api.changes).toEqual([]);
 });
 
+test('a deletion by somebody who had not read all of it is settled by keeping or deleting', async () => {
+  const { api } = show('/conflicts', (before) => {
+    const record = before.read(kPerson);
+    const conflicts = { _deleted: [{ value: true, by: 'jonas', office: 'NBO', at: '2026-11-20T10:00:00Z' }] };
+    const body = { records: [{ ...record, conflicts }], cursor: null };
+    before.instead.set('GET /conflicts', () => ({ status: 200, body }));
+  });
+  fireEvent.click(await screen.findByRole('button', { name: 'Keep the record' }));
+  await screen.findByText('Settled: Deleted record');
+  expect(api.changes[0]?.[0]).toMatchObject({ record: kPerson, fields: {}, deleted: false });
+});
+
+test('a decision that is open again says which values are others since', async () => {
+  show('/conflicts', (before) => {
+    const record = before.read(kCase);
+    const moved = { summary: ['household_size'] };
+    const decision = { value: 'Approved', by: 'jonas', office: 'NBO', at: '2026-11-20T10:00:00Z' };
+    const opened = { ...record, moved, conflicts: { summary: [decision] } };
+    const body = { records: [opened], cursor: null };
+    before.instead.set('GET /conflicts', () => ({ status: 200, body }));
+  });
+  await screen.findByText(/Since then have changed: Household size/);
+});
+
 test('leaving with something unsaved asks, and staying keeps it', async () => {
   const { app } = show(`/records/${kCase}`);
   await startEditing();

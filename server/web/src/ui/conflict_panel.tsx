@@ -88,7 +88,7 @@ function useSettling({ record, name, settled }: ConflictPanelProps) {
   return { isBusy, complaints, setComplaints, settle };
 }
 
-/** What the people who deleted the record had not read of it: to be kept, or deleted all the same. */
+/** A record deleted by somebody who had not read all of it: kept, or deleted all the same. */
 function DeletionPanel(props: ConflictPanelProps) {
   const translator = useTranslator();
   const { isBusy, complaints, settle } = useSettling(props);
@@ -123,15 +123,23 @@ export function ConflictPanel(props: ConflictPanelProps) {
   return props.name === kDeleted ? <DeletionPanel {...props} /> : <FieldPanel {...props} />;
 }
 
+/** The values that a decision was taken on and that are others since. */
+function MovedSince({ record, name }: Pick<ConflictPanelProps, 'record' | 'name'>) {
+  const translator = useTranslator();
+  const programmes = useProgrammes();
+  const moved = record.moved?.[name] ?? [];
+  if (moved.length === 0) return null;
+  const labels = moved.map((other) =>
+    inLanguage(programmes.field(record.kind, other)?.label, translator.language),
+  );
+  return <p>{translator.text('conflicts.moved', { fields: translator.list(labels) })}</p>;
+}
+
 function FieldPanel(props: ConflictPanelProps) {
   const { record, name } = props;
   const translator = useTranslator();
-  const programmes = useProgrammes();
-  const field = programmes.field(record.kind, name);
+  const field = useProgrammes().field(record.kind, name);
   const siblings = record.conflicts?.[name] ?? [];
-  const moved = (record.moved?.[name] ?? []).map((other) =>
-    inLanguage(programmes.field(record.kind, other)?.label, translator.language),
-  );
   const [choice, setChoice] = useState<Choice>();
   const [other, setOther] = useState<FieldValue>(null);
   const { isBusy, complaints, setComplaints, settle } = useSettling(props);
@@ -151,9 +159,7 @@ function FieldPanel(props: ConflictPanelProps) {
             {complaints['']}
           </p>
         )}
-        {moved.length > 0 && (
-          <p>{translator.text('conflicts.moved', { fields: translator.list(moved) })}</p>
-        )}
+        <MovedSince record={record} name={name} />
         <div class="versions">
           {siblings.map((sibling, index) => (
             <Version
