@@ -5,9 +5,11 @@
 #include "server/cases/handover.h"
 #include "server/cases/record_service.h"
 #include "server/erasure_list.h"
+#include "server/node_upgrade.h"
 #include "server/recovery_slot.h"
 #include "storage/chunk_store.h"
 #include "storage/high_water_mark.h"
+#include "storage/store_schema.h"
 
 namespace waystation::server {
 namespace {
@@ -114,7 +116,6 @@ Node::Node(std::filesystem::path directory, const crypto::SlotSecret& secret,
       programmes_(cases::loadPacks(programmes)),
       lock_(DirectoryLock::take(directory_)) {
   openKeys(secret);
-  openAttachments();
   openReplica();
   takeErasureList(directory_, *replica_, *connections_);
 }
@@ -140,7 +141,13 @@ void Node::openKeys(const crypto::SlotSecret& secret) {
   keys_.emplace(master, slots.storeId());
   connections_ = std::make_unique<storage::Connections>(databaseFile(directory_), keys_->database,
                                                         storage::OpenMode::kReadWrite, kReaders);
-  storage::Store::createTables(*connections_->writer());
+  {
+    const storage::Connections::Lease writer = connections_->writer();
+    // Cut off while it was made: nothing is in it that an upgrade could harm.
+    if (storage::schemaVersion(*writer) == 0) storage::Store::createTables(*writer);
+  }
+  openAttachments();
+  upgradeDatabases(backupSource());
   raiseMark(directory_, master, slots.storeId(), *connections_, random_);
   // Kept since the enrolment, when nobody had the master key at hand.
   const std::optional<std::string> recovery =
@@ -163,8 +170,8 @@ void Node::openAttachments() {
   attachments_ = std::make_unique<storage::Connections>(
       file, keys_->files, isNew ? storage::OpenMode::kCreate : storage::OpenMode::kReadWrite,
       kAttachmentReaders);
-  storage::ChunkStore::createTables(*attachments_->writer());
   if (!isNew) return;
+  storage::ChunkStore::createTables(*attachments_->writer());
   storage::Transaction transaction(*writer);
   store.setMeta(kHasAttachments, "1");
   transaction.commit();

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "crypto/hash.h"
+#include "storage/store_schema.h"
 
 namespace waystation::storage {
-namespace {
 
 const std::vector<std::string>& chunkMigrations() {
   static const std::vector<std::string> migrations = {R"sql(
@@ -24,6 +24,8 @@ CREATE TABLE names(
 )sql"};
   return migrations;
 }
+
+namespace {
 
 std::string hashOf(std::string_view bytes) {
   return std::string(crypto::view(crypto::sha256(bytes)));

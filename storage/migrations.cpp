@@ -1,18 +1,14 @@
 #include <string>
 
-#include "storage/database.h"
+#include "storage/store_schema.h"
 
 namespace waystation::storage {
-
-namespace {
 
 std::size_t schemaVersion(Database& database) {
   Statement query = database.statement("PRAGMA user_version");
   query.step();
   return static_cast<std::size_t>(query.integer(0));
 }
-
-}  // namespace
 
 void migrate(Database& database, const std::vector<std::string>& migrations) {
   for (std::size_t version = schemaVersion(database); version < migrations.size(); ++version) {

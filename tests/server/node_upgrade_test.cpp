@@ -1,0 +1,149 @@
+#include "server/node_upgrade.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "server/node_restore.h"
+#include "storage/store.h"
+#include "storage/store_schema.h"
+#include "tests/support/test_node.h"
+
+namespace waystation::server {
+namespace {
+
+using waystation::testing::kTestPassphrase;
+using waystation::testing::makeNode;
+using waystation::testing::openNode;
+
+constexpr std::size_t kOld = 4;
+// Tables that the next step makes, and the last one.
+constexpr const char* kObstacles[] = {"devices", "returning_roots"};
+
+// A node whose records an earlier version of the program wrote.
+class Upgrade : public ::testing::Test {
+ protected:
+  Upgrade() {
+    makeNode(path("node"), Role::kOffice, "NBO").reset();
+    std::map<std::string, std::string> rows;
+    {
+      const auto current = open();
+      storage::Statement query = current->statement("SELECT name, value FROM meta");
+      while (query.step()) rows.emplace(query.text(0), query.text(1));
+    }
+    for (const char* suffix : {"", "-wal"}) {
+      std::filesystem::remove(path("node") / (kRecordsFile + std::string(suffix)));
+    }
+    storage::Database old(path("node") / kRecordsFile, keys().database, storage::OpenMode::kCreate);
+    storage::migrate(
+        old, {storage::storeMigrations().begin(), storage::storeMigrations().begin() + kOld});
+    storage::Transaction transaction(old);
+    for (const auto& [name, value] : rows) storage::Store(old).setMeta(name, value);
+    storage::Store(old).setMeta("from before", "the upgrade");
+    transaction.commit();
+  }
+
+  std::filesystem::path path(const std::string& name) const { return directory_.path() / name; }
+
+  NodeKeys keys() const {
+    const crypto::KeySlots slots(Node::keyFile(path("node")));
+    const crypto::Secret master = slots.open(crypto::SlotKind::kPassphrase, kTestPassphrase).master;
+    return {master, slots.storeId()};
+  }
+
+  std::unique_ptr<storage::Database> open() const {
+    return std::make_unique<storage::Database>(path("node") / kRecordsFile, keys().database,
+                                               storage::OpenMode::kReadWrite);
+  }
+
+  // Has the step after `version` fail, by a table of the name that it gives to its own.
+  void plantAnObstacle(const std::string& name) const {
+    open()->execute("CREATE TABLE " + name + "(x)");
+  }
+  void takeObstacleAway(const std::string& name) const { open()->execute("DROP TABLE " + name); }
+
+  std::string codeOfOpening(std::string* sentence = nullptr) const {
+    try {
+      openNode(path("node"));
+    } catch (const Failure& failure) {
+      if (sentence != nullptr) *sentence = failure.what();
+      return failure.code();
+    }
+    return "";
+  }
+
+  std::vector<std::string> backups() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(path("node"))) {
+      const std::string name = entry.path().filename().string();
+      if (name.find("upgrad") != std::string::npos) names.push_back(name);
+    }
+    return names;
+  }
+
+  waystation::testing::TempDirectory directory_;
+};
+
+TEST_F(Upgrade, IsDoneAtOpeningAndABackupOfTheOldDataStays) {
+  {
+    const auto node = openNode(path("node"));
+    const storage::Connections::Lease reader = node->connections().reader();
+    EXPECT_EQ(storage::schemaVersion(*reader), storage::storeMigrations().size());
+    EXPECT_EQ(storage::Store(*reader).meta("from before"), "the upgrade");
+  }
+  const std::string name = "before-upgrade-from-" + std::to_string(kOld) + "-1.wsbackup";
+  EXPECT_EQ(backups(), std::vector<std::string>{name});
+  EXPECT_EQ(codeOfOpening(), "");
+  EXPECT_EQ(backups(), std::vector<std::string>{name}) << "one more for nothing";
+  RestoreOrder order;
+  order.directory = path("restored");
+  order.file = path("node") / name;
+  restoreBackup(
+      order,
+      [] {
+        return crypto::SlotSecret{crypto::SlotKind::kPassphrase,
+                                  crypto::Secret::copyOf(kTestPassphrase)};
+      },
+      [](std::uint64_t, std::uint64_t) {});
+  const auto restored = openNode(path("restored"));
+  EXPECT_EQ(storage::Store(*restored->connections().reader()).meta("from before"), "the upgrade");
+}
+
+TEST_F(Upgrade, ThatFailsLeavesTheOldDataWholeAndSaysWhatToDo) {
+  plantAnObstacle(kObstacles[0]);
+  std::string sentence;
+  EXPECT_EQ(codeOfOpening(&sentence), "node.upgrade-failed");
+  const std::string name = "upgrading-from-" + std::to_string(kOld) + "-1.wsbackup";
+  EXPECT_NE(sentence.find(name), std::string::npos) << sentence;
+  EXPECT_EQ(codeOfOpening(), "node.upgrade-failed");
+  EXPECT_EQ(backups(), std::vector<std::string>{name}) << "starts must not fill the disk";
+  EXPECT_EQ(storage::schemaVersion(*open()), kOld);
+  EXPECT_EQ(storage::Store(*open()).meta("from before"), "the upgrade");
+  takeObstacleAway(kObstacles[0]);
+  EXPECT_EQ(codeOfOpening(), "");
+  EXPECT_EQ(backups(), std::vector<std::string>{"before-upgrade-from-" + std::to_string(kOld) +
+                                                "-1.wsbackup"});
+}
+
+TEST_F(Upgrade, ThatFailsAfterSomeStepsKeepsTheBackupFromBeforeThem) {
+  plantAnObstacle(kObstacles[1]);
+  EXPECT_EQ(codeOfOpening(), "node.upgrade-failed");
+  const std::size_t reached = storage::schemaVersion(*open());
+  EXPECT_GT(reached, kOld);
+  EXPECT_LT(reached, storage::storeMigrations().size());
+  EXPECT_EQ(codeOfOpening(), "node.upgrade-failed");
+  EXPECT_EQ(backups(),
+            std::vector<std::string>{"upgrading-from-" + std::to_string(kOld) + "-1.wsbackup"});
+}
+
+TEST_F(Upgrade, WithoutRoomForTheBackupChangesNothing) {
+  // In the place where the backup would be made.
+  std::filesystem::create_directories(path("node") / "upgrade-backup.new.partial" / "taken");
+  std::string sentence;
+  EXPECT_EQ(codeOfOpening(&sentence), "backup.unwritable") << sentence;
+  EXPECT_NE(sentence.find("Nothing was changed"), std::string::npos) << sentence;
+  EXPECT_EQ(storage::schemaVersion(*open()), kOld);
+}
+
+}  // namespace
+}  // namespace waystation::server
