@@ -197,6 +197,7 @@ void Node::openReplica() {
     writeErasureList(directory_, erased, *replica_);
   };
   settings.publicKey = signingKey_->publicKey();
+  settings.signingKey = signingKey_.get();
   settings.projection = cases::searchProjection(programmes_);
   settings.committed = [this](bool forHub, bool forLeaves) {
     std::function<void(bool, bool)> listener;

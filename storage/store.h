@@ -102,6 +102,9 @@ class Store {
   void clearFeed(std::int64_t leaf);
   void dropLeave(std::int64_t leaf, std::string_view root);  // a LEAVE that an ENTER overtakes
   std::int64_t countFeed(std::int64_t leaf, std::uint64_t afterNumber);
+  // The histories of a leaf's feed, newest first, at most 64; of leaf 0, those of this node's own.
+  void addFeedEpoch(std::int64_t leaf, const FeedEpochRow& row);  // known already: nothing
+  std::vector<FeedEpochRow> feedEpochs(std::int64_t leaf);
   std::vector<std::string> scopesOf(std::int64_t leaf);
 
   // What travels through this node under its author's own signature.
@@ -114,6 +117,13 @@ class Store {
   std::optional<SealRow> seal(std::int64_t seal);
   void putSealed(std::int64_t seq, const SealedRow& row);
   std::optional<SealedRow> sealed(std::int64_t seq);
+  // Seals of this node's hub with entries of the journal under them, up to `upTo` and after
+  // `after`, that came later than where the feed stood at `from` (an epoch that this node does not
+  // know: all), oldest first.
+  std::vector<std::int64_t> hubSealsSince(const FeedEpochRow& from, std::int64_t after,
+                                          std::int64_t upTo);
+  std::int64_t lastSeal();
+  std::vector<SealedEntryRow> entriesUnder(std::int64_t seal);  // by position
   // Entries that only pass through: forgotten once they are further up.
   void addCarried(std::int64_t seq);
   std::int64_t forgetCarried(std::int64_t upToSeq);  // answers how many

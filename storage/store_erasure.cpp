@@ -144,7 +144,7 @@ void Store::cutQuarantine(std::int64_t id, std::string_view body) {
   if (body.empty()) {
     db_.statement("DELETE FROM quarantine WHERE id = ?").bind(1, id).run();
   } else {
-    db_.statement("UPDATE quarantine SET body = ? WHERE id = ?")
+    db_.statement("UPDATE quarantine SET body = ?, seal = 0, salt = x'' WHERE id = ?")
         .bindBlob(1, body)
         .bind(2, id)
         .run();

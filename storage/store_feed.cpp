@@ -221,6 +221,25 @@ std::int64_t Store::countFeed(std::int64_t leaf, std::uint64_t afterNumber) {
   return statement.integer(0);
 }
 
+void Store::addFeedEpoch(std::int64_t leaf, const FeedEpochRow& row) {
+  db_.statement("INSERT OR IGNORE INTO feed_epochs(leaf, epoch, began) VALUES(?, ?, ?)")
+      .bind(1, leaf)
+      .bind(2, signedOf(row.epoch))
+      .bind(3, signedOf(row.began))
+      .run();
+}
+
+std::vector<FeedEpochRow> Store::feedEpochs(std::int64_t leaf) {
+  Statement statement = db_.statement(
+      "SELECT epoch, began FROM feed_epochs WHERE leaf = ? ORDER BY position DESC LIMIT 64");
+  statement.bind(1, leaf);
+  std::vector<FeedEpochRow> rows;
+  while (statement.step()) {
+    rows.push_back({unsignedOf(statement.integer(0)), unsignedOf(statement.integer(1))});
+  }
+  return rows;
+}
+
 std::vector<std::string> Store::scopesOf(std::int64_t leaf) {
   Statement statement = db_.statement("SELECT root FROM scopes WHERE leaf = ?");
   statement.bind(1, leaf);

@@ -15,8 +15,8 @@ std::uint64_t unsignedOf(std::int64_t value) {
 
 constexpr const char* kColumns =
     "SELECT id, leaf, reason, at_ms, body, state, link_replica, link_number, replica, counter, "
-    "awaited_replica, awaited_counter, awaited_record, settled_by, settled_ms, why "
-    "FROM quarantine ";
+    "awaited_replica, awaited_counter, awaited_record, settled_by, settled_ms, why, seal, "
+    "position, salt FROM quarantine ";
 
 QuarantineRow readRow(const Statement& statement) {
   return {statement.integer(0),
@@ -34,7 +34,8 @@ QuarantineRow readRow(const Statement& statement) {
           statement.text(12),
           statement.text(13),
           statement.integer(14),
-          statement.text(15)};
+          statement.text(15),
+          {statement.integer(16), unsignedOf(statement.integer(17)), statement.text(18)}};
 }
 
 std::vector<QuarantineRow> readRows(Statement& statement) {
@@ -48,8 +49,8 @@ std::vector<QuarantineRow> readRows(Statement& statement) {
 void Store::addQuarantine(const QuarantineRow& row) {
   db_.statement(
          "INSERT INTO quarantine(leaf, reason, at_ms, body, state, link_replica, link_number, "
-         "replica, counter, awaited_replica, awaited_counter, awaited_record) "
-         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+         "replica, counter, awaited_replica, awaited_counter, awaited_record, seal, position, "
+         "salt) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bindText(1, row.leaf)
       .bindText(2, row.reason)
       .bind(3, row.atMs)
@@ -62,6 +63,9 @@ void Store::addQuarantine(const QuarantineRow& row) {
       .bind(10, signedOf(row.awaitedReplica))
       .bind(11, signedOf(row.awaitedCounter))
       .bindBlob(12, row.awaitedRecord)
+      .bind(13, row.proof.seal)
+      .bind(14, signedOf(row.proof.position))
+      .bindBlob(15, row.proof.salt)
       .run();
 }
 

@@ -89,9 +89,11 @@ struct DeviceRow {
 
 // A device's signature over several changes at once (sync.md, "Seals").
 struct SealRow {
-  std::string signer;
+  std::string signer;  // empty: this node's hub, of what it fed
   std::string signature;
-  std::string digests;  // 32 bytes each
+  std::string digests;      // 32 bytes each
+  std::uint64_t epoch = 0;  // of a hub's: where the feed stood after these changes
+  std::uint64_t number = 0;
 };
 
 // A journal entry's place under a seal.
@@ -99,6 +101,18 @@ struct SealedRow {
   std::int64_t seal = 0;
   std::uint64_t position = 0;  // from 1
   std::string salt;
+};
+
+// A journal entry under a seal.
+struct SealedEntryRow {
+  std::int64_t seq = 0;
+  SealedRow place;
+};
+
+// A history of a leaf's feed: the entries numbered by one run of the hub, from behind `began`.
+struct FeedEpochRow {
+  std::uint64_t epoch = 0;
+  std::uint64_t began = 0;
 };
 
 enum class FeedType : int { kEnter = 1, kChange = 2, kLeave = 3, kErase = 20 };
@@ -132,6 +146,7 @@ struct QuarantineRow {
   std::string settledBy;  // the person; empty: nobody had to
   std::int64_t settledMs = 0;
   std::string why;
+  SealedRow proof = {};  // that it is whose it says; `seal` 0: none came with it
 
   bool isOpen() const {
     return state == QuarantineState::kRefused || state == QuarantineState::kWaiting;

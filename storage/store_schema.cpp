@@ -168,6 +168,19 @@ END;
 CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN
   SELECT raise(ABORT, 'the audit log is only appended to');
 END;
+)sql",
+                                                      // Feeds have a history too, and what came
+                                                      // by one is kept with the hub's seal.
+                                                      R"sql(
+CREATE TABLE feed_epochs(
+  position INTEGER PRIMARY KEY AUTOINCREMENT, leaf INTEGER NOT NULL, epoch INTEGER NOT NULL,
+  began INTEGER NOT NULL, UNIQUE(leaf, epoch));
+ALTER TABLE seals ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE seals ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX seals_of_the_hub ON seals(seal) WHERE signer = '';
+ALTER TABLE quarantine ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN salt BLOB NOT NULL DEFAULT x'';
 )sql"};
   return migrations;
 }

@@ -49,19 +49,24 @@ std::string Store::claimReplica(std::uint64_t replica, std::string_view owner) {
 }
 
 std::int64_t Store::addSeal(const SealRow& row) {
-  db_.statement("INSERT INTO seals(signer, signature, digests) VALUES(?, ?, ?)")
+  db_.statement(
+         "INSERT INTO seals(signer, signature, digests, epoch, number) VALUES(?, ?, ?, ?, ?)")
       .bindText(1, row.signer)
       .bindBlob(2, row.signature)
       .bindBlob(3, row.digests)
+      .bind(4, static_cast<std::int64_t>(row.epoch))
+      .bind(5, static_cast<std::int64_t>(row.number))
       .run();
   return db_.lastInsertRowId();
 }
 
 std::optional<SealRow> Store::seal(std::int64_t seal) {
   Statement statement =
-      db_.statement("SELECT signer, signature, digests FROM seals WHERE seal = ?");
+      db_.statement("SELECT signer, signature, digests, epoch, number FROM seals WHERE seal = ?");
   if (!statement.bind(1, seal).step()) return std::nullopt;
-  return SealRow{statement.text(0), statement.text(1), statement.text(2)};
+  return SealRow{statement.text(0), statement.text(1), statement.text(2),
+                 static_cast<std::uint64_t>(statement.integer(3)),
+                 static_cast<std::uint64_t>(statement.integer(4))};
 }
 
 void Store::putSealed(std::int64_t seq, const SealedRow& row) {
@@ -78,6 +83,41 @@ std::optional<SealedRow> Store::sealed(std::int64_t seq) {
   if (!statement.bind(1, seq).step()) return std::nullopt;
   return SealedRow{statement.integer(0), static_cast<std::uint64_t>(statement.integer(1)),
                    statement.text(2)};
+}
+
+std::vector<std::int64_t> Store::hubSealsSince(const FeedEpochRow& from, std::int64_t after,
+                                               std::int64_t upTo) {
+  Statement statement = db_.statement(
+      "SELECT s.seal FROM seals s LEFT JOIN feed_epochs e ON e.leaf = 0 AND e.epoch = s.epoch "
+      "LEFT JOIN feed_epochs f ON f.leaf = 0 AND f.epoch = ?1 "
+      "WHERE s.signer = '' AND s.seal > ?3 AND s.seal <= ?4 AND (f.position IS NULL OR "
+      "e.position > f.position OR (e.position = f.position AND s.number > ?2)) "
+      "AND EXISTS(SELECT 1 FROM sealed d WHERE d.seal = s.seal) ORDER BY s.seal");
+  statement.bind(1, static_cast<std::int64_t>(from.epoch))
+      .bind(2, static_cast<std::int64_t>(from.began))
+      .bind(3, after)
+      .bind(4, upTo);
+  std::vector<std::int64_t> seals;
+  while (statement.step()) seals.push_back(statement.integer(0));
+  return seals;
+}
+
+std::int64_t Store::lastSeal() {
+  Statement statement = db_.statement("SELECT coalesce(max(seal), 0) FROM seals");
+  statement.step();
+  return statement.integer(0);
+}
+
+std::vector<SealedEntryRow> Store::entriesUnder(std::int64_t seal) {
+  Statement statement =
+      db_.statement("SELECT seq, position, salt FROM sealed WHERE seal = ? ORDER BY position");
+  statement.bind(1, seal);
+  std::vector<SealedEntryRow> rows;
+  while (statement.step()) {
+    rows.push_back({statement.integer(0),
+                    {seal, static_cast<std::uint64_t>(statement.integer(1)), statement.text(2)}});
+  }
+  return rows;
 }
 
 void Store::addCarried(std::int64_t seq) {

@@ -213,7 +213,7 @@ class ContentJudge {
 Judgement judge(Work& work, const storage::LeafRow& leaf, const Dot& link, const Change& change) {
   if (change.dot.replica != link.replica) return {"replica-is-foreign", std::nullopt};
   if (change.dot.counter > link.counter) return {"counter-is-beyond-the-chain", std::nullopt};
-  if (heldOf(work.store(), change) == Held::kOther) return {"dot-is-used", std::nullopt};
+  if (heldOfPart(work.store(), change) == Held::kOther) return {"dot-is-used", std::nullopt};
   if (!standsFor(leaf, officeOf(change.author))) return {"author-is-foreign", std::nullopt};
   return judgeContent(work, leaf, change);
 }

@@ -20,6 +20,7 @@ enum class FrameType : std::uint8_t {
   kWelcome = 16,       // hub: what it has received
   kFeed = 17,          // hub: the next entries of the leaf's feed, compressed
   kEnd = 18,           // hub: the answer is whole
+  kLost = 19,          // hub: how far it knows the leaf's feed to go, where the leaf has had more
   kAside = 21,         // hub: the leaf's changes that are kept aside, or were discarded
   kCompare = 40,       // both: ranges of records with fingerprints or lists
   kWanted = 41,        // both: records that the other side is asked for
@@ -30,6 +31,7 @@ enum class FrameType : std::uint8_t {
   kSeal = 30,          // both: a signature over changes of the frame that follows
   kCarriedSeal = 31,   // leaf: another device's signature over changes that follow
   kSubtree = 32,       // leaf: the phones and offices below it
+  kReturned = 33,      // leaf: what the hub once fed and has lost, under its own seals
 };
 
 // No frame is longer: a peer that announces more is refused before a byte of it is kept.

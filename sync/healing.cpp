@@ -8,6 +8,8 @@
 #include "sync/byte_stream.h"
 #include "sync/erasure.h"
 #include "sync/quarantine.h"
+#include "sync/returned.h"
+#include "sync/scopes.h"
 
 namespace waystation::sync {
 namespace {
@@ -183,20 +185,13 @@ bool isWitnessed(storage::Store& store, const Change& change, const Edit& edit) 
   return false;
 }
 
-// What a leaf may not hold at all goes from it.
-void release(Work& work, const storage::LeafRow& leaf, const std::string& root) {
-  work.store().addReleasing(leaf.leaf, root);
-  work.store().appendFeed(leaf.leaf, storage::FeedType::kLeave, root, 0);
-  work.tellLeaves();
-}
-
 // The same door as for changes of the chain; what the journal holds already was let in before.
 void letIn(Work& work, const storage::LeafRow& leaf, const Change& change, HealingCounts& counts) {
   storage::Store& store = work.store();
   if (withoutErased(work, change).edits.empty()) return;
   const std::optional<storage::RecordRow> row = store.record(change.edits.front().record.bytes());
   if (row && !store.inScope(leaf.leaf, row->root)) {
-    if (!store.isReleasing(leaf.leaf, row->root)) release(work, leaf, row->root);
+    if (!store.isReleasing(leaf.leaf, row->root)) release(work, leaf.leaf, row->root);
     return;
   }
   const auto chain = store.chain(leaf.leaf, change.dot.replica);
@@ -357,7 +352,8 @@ std::string nextHealingFrames(Work& work) {
   const std::vector<RecordId> want = decodeIds(reader.string());
   const std::vector<RecordId> send = decodeIds(reader.string());
   HealingCounts counts;
-  return talkFrames(comparison.empty() ? Comparison{} : decodeComparison(comparison), want) +
+  return returnedRecords(work.store(), send, kMostBytes) +
+         talkFrames(comparison.empty() ? Comparison{} : decodeComparison(comparison), want) +
          stateFrames(
              work, send,
              [&](const Record& record) { return !work.store().isLeaving(record.root().bytes()); },

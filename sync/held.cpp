@@ -18,7 +18,38 @@ bool contains(const Edit& edit, const Edit& part) {
   });
 }
 
+// What the writes of two parts of one change have to do with each other.
+bool contradicts(const Edit& a, const Edit& b) {
+  return std::any_of(a.writes.begin(), a.writes.end(), [&](const Write& write) {
+    return std::any_of(b.writes.begin(), b.writes.end(), [&](const Write& other) {
+      return write.field == other.field && !(write == other);
+    });
+  });
+}
+
 }  // namespace
+
+Held heldOfPart(storage::Store& store, const Change& part) {
+  const std::vector<storage::JournalRow> rows =
+      store.journalOfDot(part.dot.replica, part.dot.counter);
+  if (rows.empty()) return Held::kNothing;
+  Change missing = part;
+  for (const storage::JournalRow& row : rows) {
+    const Change held = decodeChange(row.body);
+    if (held.time != part.time || held.author != part.author) return Held::kOther;
+    for (Edit& edit : missing.edits) {
+      const Edit* known = editOf(held, edit.record);
+      if (known == nullptr) continue;
+      if (contradicts(*known, edit)) return Held::kOther;
+      std::erase_if(edit.writes, [&](const Write& write) {
+        return std::find(known->writes.begin(), known->writes.end(), write) != known->writes.end();
+      });
+    }
+  }
+  const bool all = std::all_of(missing.edits.begin(), missing.edits.end(),
+                               [](const Edit& edit) { return edit.writes.empty(); });
+  return all ? Held::kWhole : Held::kPart;
+}
 
 Held heldOf(storage::Store& store, const Change& change) {
   const std::vector<storage::JournalRow> rows =

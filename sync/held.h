@@ -16,5 +16,7 @@ enum class Held : std::uint8_t {
   kOther,  // something that is not in it: one dot would have two bodies
 };
 Held heldOf(storage::Store& store, const Change& change);
+// The same of what may itself be a part: other is then only what says otherwise of one field.
+Held heldOfPart(storage::Store& store, const Change& part);
 
 }  // namespace waystation::sync

@@ -5,12 +5,12 @@
 #include "sync/byte_stream.h"
 #include "sync/held.h"
 #include "sync/quarantine.h"
+#include "sync/reconcile.h"
 #include "sync/scopes.h"
 
 namespace waystation::sync {
 namespace {
 
-constexpr std::string_view kEpochKey = "feed.epoch";
 constexpr std::int64_t kContactWrittenEveryMs = 600'000;
 
 std::string prefixOf(const std::string& hash) {
@@ -23,21 +23,11 @@ std::string prefixOf(const std::string& hash) {
                 "applied; the office's disk may have been copied or restored.");
 }
 
-std::uint64_t feedEpoch(storage::Store& store) {
-  const std::optional<std::string> bytes = store.meta(kEpochKey);
-  return bytes ? ByteReader(*bytes).fixed64() : 0;
-}
-
 }  // namespace
 
 void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey,
                const std::string& certificateHash, const std::string& home) {
   storage::Store& store = work.store();
-  if (!store.meta(kEpochKey)) {
-    ByteWriter epoch;
-    epoch.fixed64(work.replica().incarnation());
-    store.setMeta(kEpochKey, epoch.bytes());
-  }
   if (std::optional<storage::LeafRow> known = store.leafByName(name)) {
     known->publicKey = publicKey;
     known->certificateHash = certificateHash;
@@ -102,6 +92,9 @@ void HubExchange::receive(std::string_view bytes) {
       case FrameType::kCarriedSeal:
         carriedSeals_.add(decodeCarriedSeal(frame->payload));
         break;
+      case FrameType::kReturned:
+        returned(decodeHealing(frame->payload));
+        break;
       case FrameType::kSubtree:
         subtree(decodeSubtree(frame->payload));
         break;
@@ -118,6 +111,10 @@ void HubExchange::receive(std::string_view bytes) {
 void HubExchange::hello(const Hello& hello) {
   if (hello_) throw Failure("sync.malformed", "A sync message holds two hellos.");
   hello_ = hello;
+  // What comes would be judged by what this hub has lost: that has to come home first.
+  const storage::Connections::Lease reader = connections_.reader();
+  storage::Store store(*reader);
+  lost_ = rewind_ = hasLost(store, hello.feed);
 }
 
 void HubExchange::receipts(const std::vector<std::string>& roots) {
@@ -311,20 +308,18 @@ void HubExchange::startFeed(Welcome& welcome) {
   leaf_ = store.leafByName(leaf_.name).value_or(leaf_);
   const bool mended = checkSomeRoots(work) != 0;
   const std::uint64_t before = store.numberedFeed(leaf_.leaf);
-  const std::uint64_t epoch = feedEpoch(store);
   begin(store, *hello_, welcome);
   noticeOlderCopy(store, *hello_, welcome);
   FeedCursor cursor = hello_->feed;
-  const bool first = cursor.epoch == 0 && cursor.number == 0 && leaf_.feedAcked == 0;
-  const bool stale = cursor.epoch != epoch && !first;
-  if (refill_ || stale || cursor.number > before || cursor.number < leaf_.feedAcked) {
+  if (refill_ || lost_ || cursor.number > before || cursor.number < leaf_.feedAcked) {
     refillFeed(work, leaf_);
-    cursor = {epoch, before, ""};
+    cursor = {0, before, ""};
   }
-  cursor.epoch = epoch;
+  welcome.feedHead = lost_ ? before : numberFeed(store);
+  const std::vector<storage::FeedEpochRow> epochs = store.feedEpochs(leaf_.leaf);
+  cursor.epoch = epochs.empty() ? 0 : epochs.front().epoch;
   if (!(cursor == hello_->feed)) welcome.feed = cursor;
   feedFrom_ = cursor;
-  welcome.feedHead = store.numberFeed(leaf_.leaf);
   welcome.agreement = compare(work, welcome);  // in the state in which the feed was numbered
   const bool noted = noteAgreement(work, leaf_.name, welcome.agreement);
   const std::int64_t now = replica_.clock().nowMs();
@@ -342,7 +337,7 @@ void HubExchange::startFeed(Welcome& welcome) {
 std::string HubExchange::heal(const Welcome& welcome) {
   const bool differ = welcome.agreement == Agreement::kDiffer;
   if (!differ && !healingWords_.any()) return {};
-  if (isGuest(leaf_, replica_.node())) return {};
+  if (isGuest(leaf_, replica_.node()) || lost_) return {};
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   std::string frames = healAtHub(work, leaf_, healingWords_, differ, healing_);
@@ -359,10 +354,12 @@ std::string HubExchange::answer(std::size_t downBytes) {
   const std::string healing = heal(welcome);
   const storage::Connections::Lease reader = connections_.reader();
   storage::Store store(*reader);
-  std::string body = encodeFrame(FrameType::kWelcome, encodeWelcome(welcome));
+  std::string body = lost_ ? lostFrame(store) : std::string();
+  body += encodeFrame(FrameType::kWelcome, encodeWelcome(welcome));
   if (const auto news = newsOfAside(store)) body += encodeFrame(FrameType::kAside, *news);
   bool mayFeed = true;
   body += erasures_.answer(store, replica_, leaf_, mayFeed);
+  mayFeed = mayFeed && !lost_;
   if (mayFeed) addFeed(store, feedFrom_, downBytes, body);
   body += healing;
   return body + encodeFrame(FrameType::kEnd, more_ ? std::string_view("\x01", 1) : "");

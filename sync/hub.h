@@ -77,7 +77,13 @@ class HubExchange {
              const std::optional<FrameSeal>& seal);
   Origin originOf(Work& work, const Change& change, std::string_view body);
   void judgeBy(storage::Store& store, const std::string& office, Origin& origin);
-  void keepSeal(storage::Store& store, std::int64_t seq, const CarriedSeals::Proof& proof);
+  storage::SealedRow kept(storage::Store& store, const CarriedSeals::Proof& proof);
+  bool hasLost(storage::Store& store, const FeedCursor& cursor) const;
+  std::string lostFrame(storage::Store& store) const;
+  std::uint64_t numberFeed(storage::Store& store);
+  void returned(const std::vector<Change>& changes);
+  void takeReturned(Work& work, const Change& received);
+  bool isOwn(const storage::SealRow& seal);
   void receipts(const std::vector<std::string>& roots);
   void begin(storage::Store& store, const Hello& hello, Welcome& welcome);
   void noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome);
@@ -102,7 +108,9 @@ class HubExchange {
   std::map<std::string, std::int64_t> keptSeals_;  // rows of the store, by signature
   std::optional<Dot> lastShown_;                   // of the leaf's links in this request, the last
   FeedCursor feedFrom_;                            // where the feed of the answer begins
+  std::map<std::string, bool> ownSeals_;           // by signature: whether it is this hub's
   bool rewind_ = false;     // the leaf's changes do not follow on what this hub has
+  bool lost_ = false;       // the leaf was fed more than this hub knows of
   bool refill_ = false;     // the leaf lacks what it once had
   std::string asideKnown_;  // what the leaf knows to be kept aside; empty: nothing
   bool more_ = false;

@@ -119,14 +119,13 @@ HubExchange::Origin HubExchange::originOf(Work& work, const Change& change, std:
   return origin;
 }
 
-// Proofs are needed only on the way up; what the root has let in is its own.
-void HubExchange::keepSeal(storage::Store& store, std::int64_t seq,
-                           const CarriedSeals::Proof& proof) {
-  auto kept = keptSeals_.find(proof.seal.signature);
-  if (kept == keptSeals_.end()) {
-    kept = keptSeals_.emplace(proof.seal.signature, store.addSeal(proof.seal)).first;
+// Proofs are kept for what goes further up and for what waits; what the root has let in is its own.
+storage::SealedRow HubExchange::kept(storage::Store& store, const CarriedSeals::Proof& proof) {
+  auto row = keptSeals_.find(proof.seal.signature);
+  if (row == keptSeals_.end()) {
+    row = keptSeals_.emplace(proof.seal.signature, store.addSeal(proof.seal)).first;
   }
-  store.putSealed(seq, {kept->second, proof.position, proof.salt});
+  return {row->second, proof.position, proof.salt};
 }
 
 // Of what was erased nothing comes in, nor is it kept aside: the link stands by its digest.
@@ -136,8 +135,9 @@ void HubExchange::letIn(Work& work, const Dot& link, const Change& received, std
   const Change change = withoutErased(work, received);
   if (change.edits.empty()) return;
   const std::string body = encodeChange(change);
+  const bool isItsOwn = change.dot.replica == link.replica;
   Origin origin{leaf_, {}, false, {}, {}};
-  if (change.dot.replica == link.replica) {
+  if (isItsOwn) {
     if (seal) {
       origin.proof = {{leaf_.name, seal->signature, seal->maker.digests()},
                       seal->position,
@@ -149,16 +149,20 @@ void HubExchange::letIn(Work& work, const Dot& link, const Change& received, std
   } else {
     origin = originOf(work, change, whole);
   }
-  if (!origin.refusal && heldOf(store, change) == Held::kWhole) {  // it came another way
+  // What a leaf sends of its own is whole; what it carries may be a part.
+  const Held held = isItsOwn ? heldOf(store, change) : heldOfPart(store, change);
+  if (held == Held::kWhole) {  // it came another way
     store.dropQuarantined(body);
     return;
   }
-  const Dot under =
-      change.dot.replica == link.replica ? link : Dot{change.dot.replica, change.dot.counter};
+  if (held == Held::kOther && !origin.refusal) origin.refusal = "dot-is-used";
+  const Dot under = isItsOwn ? link : change.dot;
   Judgement judgement{origin.refusal.value_or(""), std::nullopt};
   if (judgement.letsIn() && !origin.carry) judgement = judge(work, origin.leaf, under, change);
   if (!judgement.letsIn()) {
-    keepAside(work, leaf_, under, change, judgement);
+    const bool isWhole = origin.proof && body == whole;
+    keepAside(work, leaf_, under, change, judgement,
+              isWhole ? kept(store, *origin.proof) : storage::SealedRow{});
     ++quarantined_;
     return;
   }
@@ -166,7 +170,7 @@ void HubExchange::letIn(Work& work, const Dot& link, const Change& received, std
   const std::int64_t seq =
       origin.carry ? work.carry(change) : work.apply(change, origin.leaf.leaf, origin.passage);
   store.dropQuarantined(body);
-  if (seq != 0 && origin.passage.sealed) keepSeal(store, seq, *origin.proof);
+  if (seq != 0 && origin.passage.sealed) store.putSealed(seq, kept(store, *origin.proof));
   if (!replica_.hasHub()) flagLate(work, origin.leaf, change);
   ++changesIn_;
   if (admitted_ && !origin.carry) admitted_(work, origin.leaf, change);

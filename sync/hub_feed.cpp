@@ -19,12 +19,15 @@ constexpr std::size_t kItemBytes = 20;  // of an entry without its changes
 
 // Collects items until a frame is full.
 struct HubExchange::FeedBuilder {
+  const Replica& replica;
   PackedFrameWriter frames;
   FrameSizes sizes;
   FeedFrame frame;
   std::size_t frameBytes = 0;
   std::size_t total = 0;
   bool stands = false;  // whether the frame begun says where the leaf stands after it
+
+  explicit FeedBuilder(const Replica& owner) : replica(owner) {}
 
   void add(FeedItem item, std::size_t bytes) {
     const bool continues = !frame.items.empty() && item.type == FeedType::kEnter &&
@@ -49,12 +52,24 @@ struct HubExchange::FeedBuilder {
 
   void flush() {
     if (!stands) return;
+    addSeal();
     frames.feed(frame);
     sizes.advance();
     frame.items.clear();
     frame.after = {};
     frameBytes = 0;
     stands = false;
+  }
+
+  // By which this hub knows again what it fed, should it lose it.
+  void addSeal() {
+    if (replica.signingKey() == nullptr) return;
+    SealMaker seal(replica.random().bytes(kSealSeedSize));
+    for (const FeedItem& item : frame.items) {
+      for (const Change& change : item.changes) seal.add(encodeChange(change));
+    }
+    if (seal.empty()) return;
+    frames.plain(FrameType::kSeal, encodeSeal({seal.seed(), seal.sign(*replica.signingKey())}));
   }
 
   // The records of a root from behind `within`, in pieces. Answers whether the root is through.
@@ -98,7 +113,7 @@ struct HubExchange::FeedBuilder {
 
 void HubExchange::addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
                           std::string& body) {
-  FeedBuilder builder;
+  FeedBuilder builder(replica_);
   FeedCursor at = from;
   while (!more_) {
     const std::vector<storage::FeedRow> rows = store.feedAfter(leaf_.leaf, at.number, kRowsAtOnce);

@@ -16,6 +16,12 @@ std::string stateKey(const std::string& hub) {
   return hub.empty() ? "hub.state" : "hub.state." + hub;
 }
 
+std::string prefixOf(const std::string& hash) {
+  return hash.substr(0, kHashPrefixSize);
+}
+
+}  // namespace
+
 void writeLeafState(storage::Store& store, const std::string& hub, const LeafState& state) {
   ByteWriter writer;
   writer.fixed64(state.acknowledged.incarnation);
@@ -28,12 +34,6 @@ void writeLeafState(storage::Store& store, const std::string& hub, const LeafSta
   writer.string(state.announced);
   store.setMeta(stateKey(hub), writer.bytes());
 }
-
-std::string prefixOf(const std::string& hash) {
-  return hash.substr(0, kHashPrefixSize);
-}
-
-}  // namespace
 
 LeafState readLeafState(storage::Store& store, const std::string& hub) {
   LeafState state;
@@ -93,7 +93,9 @@ std::string LeafExchange::request() {
     addSubtree(store, state.announced, subtree);
     const std::vector<storage::AsideRow> aside = store.aside();
     if (!aside.empty()) asideKnown_ = asideMark(aside);
-    addChanges(store, changes);
+    // First what the hub has lost: what follows is judged by it.
+    moreUp_ = !addReturned(store, subtree);
+    if (!moreUp_) addChanges(store, changes);
     // A hub that this node is a guest of has nothing to compare with.
     if (!moreUp_ && hub_.empty()) addDigest(store);
   } catch (...) {
@@ -142,16 +144,20 @@ void LeafExchange::welcome(const Welcome& welcome) {
   LeafState state = readLeafState(store, hub_);
   const LeafState before = state;
   acknowledge(store, welcome, state);
+  const bool returned = noteReturned(store);
   state.feed = welcome.feed.value_or(hello_.feed);
+  if (state.feed.epoch != before.feed.epoch && state.feed.epoch != 0) {
+    store.addFeedEpoch(0, {state.feed.epoch, 0});
+  }
   state.announced = welcome.rewind ? "" : announcing_;
   for (const std::string& root : receipts_) store.removeReceipt(root);
   const bool heard = noteReported(store, reportedErasures_);
   const bool healed = !healingFrames_.empty() && clearNextHealing(store);
   const bool noted = noteAgreement(work, kHubPeer, welcome.agreement);
-  const bool moved = healed || noted || heard || !(state.acknowledged == before.acknowledged) ||
-                     state.acknowledgedSeq != before.acknowledgedSeq ||
-                     !(state.feed == before.feed) || state.announced != before.announced ||
-                     !receipts_.empty();
+  const bool moved =
+      healed || noted || heard || returned || !(state.acknowledged == before.acknowledged) ||
+      state.acknowledgedSeq != before.acknowledgedSeq || !(state.feed == before.feed) ||
+      state.announced != before.announced || !receipts_.empty();
   if (moved) {
     writeLeafState(store, hub_, state);
     work.commit();
@@ -163,44 +169,14 @@ void LeafExchange::welcome(const Welcome& welcome) {
   welcomed_ = true;
 }
 
-void LeafExchange::applyFeed(const FeedFrame& frame) {
-  if (!hub_.empty()) {
-    throw Failure("sync.malformed", "The office " + hub_ +
-                                        " sends records to a device that is only its guest. They "
-                                        "were not taken.");
-  }
-  const storage::Connections::Lease writer = connections_.writer();
-  Work work(replica_, *writer);
-  for (const FeedItem& item : frame.items) {
-    switch (item.type) {
-      case storage::FeedType::kEnter:
-        work.store().removeLeaving(item.root.bytes());
-        ++outcome_.rootsEntered;
-        break;
-      case storage::FeedType::kLeave:
-        work.store().addLeaving(item.root.bytes());
-        ++outcome_.rootsLeft;
-        break;
-      case storage::FeedType::kChange:
-      case storage::FeedType::kErase:
-        break;
-    }
-    for (const Change& change : item.changes) work.apply(change, 0);
-    if (item.type == storage::FeedType::kEnter) grantBelow(work, item.root.bytes());
-    if (item.type == storage::FeedType::kLeave) releaseBelow(work, item.root.bytes());
-    outcome_.changesDown += item.changes.size();
-  }
-  LeafState state = readLeafState(work.store(), hub_);
-  state.feed = frame.after;
-  state.feed.epoch = feedEpoch_;
-  writeLeafState(work.store(), hub_, state);
-  work.commit();
-}
-
 void LeafExchange::receive(std::string_view bytes) {
   frames_.add(bytes);
   while (const std::optional<Frame> frame = frames_.next()) {
-    if (frame->type == FrameType::kWelcome) {
+    if (frame->type == FrameType::kLost) {
+      lost_ = decodeLost(frame->payload);
+    } else if (frame->type == FrameType::kSeal) {
+      seal_ = decodeSeal(frame->payload);
+    } else if (frame->type == FrameType::kWelcome) {
       welcome(decodeWelcome(frame->payload));
     } else if (frame->type == FrameType::kFeed && welcomed_) {
       applyFeed(unpack_.feed(frame->payload));

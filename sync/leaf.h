@@ -27,6 +27,7 @@ struct LeafState {
 };
 // `hub`: its name where a node has more than one, a phone that is a guest at other offices.
 LeafState readLeafState(storage::Store& store, const std::string& hub = "");
+void writeLeafState(storage::Store& store, const std::string& hub, const LeafState& state);
 
 struct ExchangeOutcome {
   std::size_t changesUp = 0;
@@ -64,6 +65,9 @@ class LeafExchange {
   void welcome(const Welcome& welcome);
   void acknowledge(storage::Store& store, const Welcome& welcome, LeafState& state);
   void applyFeed(const FeedFrame& frame);
+  void applyItem(Work& work, const FeedItem& item);
+  bool addReturned(storage::Store& store, std::string& body);
+  bool noteReturned(storage::Store& store);
   void hearOfAside(const std::vector<storage::AsideRow>& rows);
   void letGo();
   void checkRoots();
@@ -85,6 +89,9 @@ class LeafExchange {
   FrameReader frames_;
   PackedFrameReader unpack_;
   std::uint64_t feedEpoch_ = 0;
+  std::optional<SealNotice> seal_;               // of the frame of the feed that follows
+  std::optional<std::vector<FeedCursor>> lost_;  // what the hub says it has lost
+  std::int64_t returnedUpTo_ = 0;                // the last seal whose changes this request returns
   bool welcomed_ = false;
   bool ended_ = false;
   bool moreUp_ = false;

@@ -159,6 +159,26 @@ std::string encodeWelcome(const Welcome& welcome) {
   return writer.take();
 }
 
+std::string encodeLost(const std::vector<FeedCursor>& histories) {
+  ByteWriter writer;
+  writer.varint(histories.size());
+  for (const FeedCursor& history : histories) {
+    writer.fixed64(history.epoch);
+    writer.varint(history.number);
+  }
+  return writer.take();
+}
+
+std::vector<FeedCursor> decodeLost(std::string_view payload) {
+  ByteReader reader(payload);
+  std::vector<FeedCursor> histories(reader.count(9));
+  for (FeedCursor& history : histories) {
+    history.epoch = reader.fixed64();
+    history.number = reader.varint();
+  }
+  return histories;
+}
+
 Welcome decodeWelcome(std::string_view payload) {
   ByteReader reader(payload);
   requireVersion(reader.varint());

@@ -83,6 +83,11 @@ struct Welcome {
 std::string encodeWelcome(const Welcome& welcome);
 Welcome decodeWelcome(std::string_view payload);
 
+// What a hub says that went back in time: its histories of the leaf's feed, newest first, each with
+// how far it goes.
+std::string encodeLost(const std::vector<FeedCursor>& histories);
+std::vector<FeedCursor> decodeLost(std::string_view payload);
+
 // One entry of a feed frame, or a piece of an ENTER.
 struct FeedItem {
   storage::FeedType type = storage::FeedType::kChange;
@@ -94,7 +99,7 @@ std::string encodeReceipts(const std::vector<std::string>& roots);
 std::vector<std::string> decodeReceipts(std::string_view payload);
 
 // A signature over changes of the frame that follows (seal.h): going up, over those of the frame's
-// incarnation; going down, over those whose author is of the hub's office.
+// incarnation; going down, over all.
 struct SealNotice {
   std::string seed;       // 16 bytes
   std::string signature;  // Ed25519

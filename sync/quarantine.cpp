@@ -9,7 +9,9 @@
 #include "crypto/hash.h"
 #include "sync/byte_stream.h"
 #include "sync/custody.h"
+#include "sync/returned.h"
 #include "sync/scopes.h"
+#include "sync/seal.h"
 
 // Told to a leaf: varint(#rows) per row: replica(8) varint(counter) state(1) varint(at) string.
 
@@ -50,11 +52,24 @@ void settle(Work& work, QuarantineRow& row, QuarantineState state, const std::st
   work.tellLeaves();
 }
 
-void letIn(Work& work, const storage::LeafRow& leaf, const Change& change,
+// Under its seal, where it came with one and has to go further up.
+void letIn(Work& work, const storage::LeafRow& leaf, const Change& change, const QuarantineRow& row,
            const Admitted& admitted) {
-  work.apply(change, leaf.leaf);
-  if (!work.replica().hasHub()) flagLate(work, leaf, change);
+  const bool hasHub = work.replica().hasHub();
+  const bool sealed = row.proof.seal != 0 && hasHub;
+  const std::int64_t seq =
+      work.apply(change, leaf.leaf, {.roundabout = leaf.name != row.leaf, .sealed = sealed});
+  if (seq != 0 && sealed) work.store().putSealed(seq, row.proof);
+  if (!hasHub) flagLate(work, leaf, change);
   if (admitted) admitted(work, leaf, change);
+}
+
+// Whether it is this node's own word, fed once and lost, that a leaf has returned.
+bool isReturned(Work& work, const QuarantineRow& row) {
+  if (row.proof.seal == 0) return false;
+  const std::optional<storage::SealRow> seal = work.store().seal(row.proof.seal);
+  return seal && seal->signer == work.replica().node() &&
+         isSealedBy(*seal, work.replica().publicKey());
 }
 
 QuarantineRow openRow(storage::Store& store, std::int64_t id) {
@@ -85,7 +100,7 @@ storage::LeafRow leafOf(storage::Store& store, const QuarantineRow& row, const C
 }  // namespace
 
 void keepAside(Work& work, const storage::LeafRow& leaf, const Dot& link, const Change& change,
-               const Judgement& judgement) {
+               const Judgement& judgement, const storage::SealedRow& proof) {
   QuarantineRow row;
   row.leaf = leaf.name;
   row.atMs = work.replica().clock().nowMs();
@@ -94,6 +109,7 @@ void keepAside(Work& work, const storage::LeafRow& leaf, const Dot& link, const 
   row.linkNumber = link.counter;
   row.replica = change.dot.replica;
   row.counter = change.dot.counter;
+  row.proof = proof;
   put(row, judgement);
   work.store().addQuarantine(row);
 }
@@ -106,9 +122,16 @@ std::size_t letInAwaited(Work& work, const Admitted& admitted) {
     for (QuarantineRow& row : store.whoseWaitIsOver()) {
       const Change change = decodeChange(row.body);
       const storage::LeafRow leaf = leafOf(store, row, change);
-      const Judgement judgement = judge(work, leaf, {row.linkReplica, row.linkNumber}, change);
+      const bool returned = isReturned(work, row);
+      const Judgement judgement =
+          returned ? judgeReturned(work, change)
+                   : judge(work, leaf, {row.linkReplica, row.linkNumber}, change);
       if (judgement.letsIn()) {
-        letIn(work, leaf, change, admitted);
+        if (returned) {
+          takeHome(work, store.leafByName(row.leaf).value_or(leaf), change, row.proof);
+        } else {
+          letIn(work, leaf, change, row, admitted);
+        }
         settle(work, row, QuarantineState::kReleased, "", "");
         moved = true;
         ++came;
@@ -135,7 +158,7 @@ void releaseAside(Work& work, std::int64_t id, const std::string& person, const 
                       "): it would damage the records. It stays aside; discard it, or wait for "
                       "what it needs.");
   }
-  letIn(work, leaf, change, admitted);
+  letIn(work, leaf, change, row, admitted);
   settle(work, row, QuarantineState::kReleased, person, why);
   letInAwaited(work, admitted);
 }

@@ -13,8 +13,9 @@ namespace waystation::sync {
 // What may not come in is kept whole, with its reason, until what it awaits has come or a person
 // has decided (docs/spec/sync.md, "Quarantine").
 
+// `proof`: its place under the seal that came with it, if any.
 void keepAside(Work& work, const storage::LeafRow& leaf, const Dot& link, const Change& change,
-               const Judgement& judgement);
+               const Judgement& judgement, const storage::SealedRow& proof = {});
 
 // Lets in, oldest first, what waited for something that is here now. Answers how many came in.
 std::size_t letInAwaited(Work& work, const Admitted& admitted);

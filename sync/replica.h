@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "crypto/random.h"
+#include "crypto/signature.h"
 #include "storage/store.h"
 #include "sync/clock.h"
 #include "sync/record.h"
@@ -30,7 +31,8 @@ struct ReplicaSettings {
   // After certificates of erasure have come: to keep them beside the store (sync/erasure.h).
   std::function<void(storage::Store&)> erased = {};
   std::string publicKey = {};  // Ed25519, 32 bytes; headquarters' own signs erasures
-  bool sealsChanges = false;   // its hub is not the root: what is saved here goes up sealed
+  const crypto::SigningKey* signingKey = nullptr;  // borrowed; a hub seals with it what it feeds
+  bool sealsChanges = false;  // its hub is not the root: what is saved here goes up sealed
 };
 
 // Where the chain of what goes up stands.
@@ -58,6 +60,7 @@ class Replica {
   const std::string& node() const { return settings_.node; }
   bool hasHub() const { return settings_.hasHub; }
   const std::string& publicKey() const { return settings_.publicKey; }
+  const crypto::SigningKey* signingKey() const { return settings_.signingKey; }
   const Clock& clock() const { return clock_; }
   void tellErased(storage::Store& store) {
     if (settings_.erased) settings_.erased(store);
@@ -111,6 +114,7 @@ struct DraftEdit {
 struct Passage {
   bool roundabout = false;  // carried by another node: the leaf whose change it is lacks it as well
   bool sealed = false;      // the journal keeps it as it came, so that its seal still fits
+  bool ours = false;        // this node's own word that comes home: what it names, this node named
 };
 
 // One transaction on a replica: everything in it becomes durable and visible together on commit(),

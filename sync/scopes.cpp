@@ -13,15 +13,6 @@ namespace {
 
 using storage::FeedType;
 
-// A root has to go from a leaf.
-void release(Work& work, std::int64_t leaf, const std::string& root) {
-  storage::Store& store = work.store();
-  store.removeScope(leaf, root);
-  store.addReleasing(leaf, root);
-  store.appendFeed(leaf, FeedType::kLeave, root, 0);
-  work.tellLeaves();
-}
-
 // A named root stays where its own fields say so or another root in scope still names it; else what
 // it names goes in the same way.
 void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::string& root) {
@@ -82,8 +73,9 @@ class FanOut {
       if (!reference) continue;
       const std::string named = reference->bytes();
       if (named == root) continue;
-      // What this node's own hub names, it may still be about to send.
-      const bool mayFollow = fromLeaf_ == 0 && work_.replica().hasHub();
+      // What this node's own hub names, it may still be about to send; what this node itself named
+      // before it was restored, a leaf may still be about to return.
+      const bool mayFollow = fromLeaf_ == 0;
       if (!mayFollow && !store_.root(named)) continue;
       if (fromLeaf_ != 0 && !store_.inScope(fromLeaf_, named)) continue;
       if (keepsBack(root, *reference)) continue;
@@ -150,6 +142,14 @@ class FanOut {
 };
 
 }  // namespace
+
+void release(Work& work, std::int64_t leaf, const std::string& root) {
+  storage::Store& store = work.store();
+  store.removeScope(leaf, root);
+  store.addReleasing(leaf, root);
+  store.appendFeed(leaf, FeedType::kLeave, root, 0);
+  work.tellLeaves();
+}
 
 void describeRoot(const Record& record, storage::RootRow& root) {
   root.scope = record.value(kScopeField);

@@ -32,6 +32,9 @@ bool isMeantFor(const storage::RootRow& root, const storage::LeafRow& leaf, std:
 void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fromLeaf,
             bool roundabout);
 
+// A root has to go from a leaf, which may hold it though it is not in its scope.
+void release(Work& work, std::int64_t leaf, const std::string& root);
+
 // The hub above gave a root (again), or told to let go of it: so are the leaves below.
 void grantBelow(Work& work, const std::string& root);
 void releaseBelow(Work& work, const std::string& root);

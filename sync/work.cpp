@@ -337,7 +337,7 @@ std::int64_t Work::applyOne(const Change& change, const Change& whole, std::int6
     }
     if (seq != 0) store_.linkRecord(one.row.row, seq);
   }
-  if (seq != 0) fanOut(*this, fresh, seq, fromLeaf, passage.roundabout);
+  if (seq != 0) fanOut(*this, fresh, seq, passage.ours ? 0 : fromLeaf, passage.roundabout);
   return seq;
 }
 

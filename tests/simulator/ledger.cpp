@@ -1,5 +1,7 @@
 #include "tests/simulator/ledger.h"
 
+#include <algorithm>
+
 namespace waystation::simulator {
 
 void Ledger::saved(std::int64_t serial, std::int64_t node, std::int64_t record,
@@ -30,6 +32,20 @@ void Ledger::deleted(std::int64_t serial, std::int64_t record,
   }
 }
 
+bool Ledger::counts(std::int64_t serial, const Part& part) const {
+  const auto lost = lost_.find(serial);
+  const auto aside = aside_.find(serial);
+  return (lost == lost_.end() || !lost->second.contains(part)) &&
+         (aside == aside_.end() || !aside->second.contains(part));
+}
+
+bool Ledger::counts(std::int64_t serial) const {
+  const auto save = saves_.find(serial);
+  return save != saves_.end() &&
+         std::any_of(save->second.fields.begin(), save->second.fields.end(),
+                     [&](const Part& part) { return counts(serial, part); });
+}
+
 bool Ledger::hidden(std::int64_t record) const {
   bool hides = false;
   for (const std::int64_t decision : expected(record, "_deleted")) {
@@ -54,10 +70,10 @@ Ledger::Saves Ledger::expected(std::int64_t record, const std::string& field) co
   if (at == read_.end()) return {};
   Saves left;
   for (const auto& [serial, read] : at->second) {
-    if (counts(serial)) left.insert(serial);
+    if (counts(serial, {record, field})) left.insert(serial);
   }
   for (const auto& [serial, read] : at->second) {
-    if (!counts(serial)) continue;
+    if (!counts(serial, {record, field})) continue;
     for (const std::int64_t one : read) left.erase(one);
   }
   return left;

@@ -29,29 +29,30 @@ class Ledger {
   // Whether the record has to be hidden: of those that decide, nobody restored it, and one had read
   // all that stands in it.
   bool hidden(std::int64_t record) const;
+  // A part of a save: one field of one record.
+  using Part = std::pair<std::int64_t, std::string>;
   // It was lost with the only disk that held it.
-  void lost(std::int64_t serial) { lost_.insert(serial); }
+  void lost(std::int64_t serial, const Part& part) { lost_[serial].insert(part); }
   // A copy of that disk turned up.
-  void found(std::int64_t serial) { lost_.erase(serial); }
+  void found(std::int64_t serial, const Part& part) { lost_[serial].erase(part); }
   // It was kept aside, in sight, and is in nobody's record.
-  void keptAside(std::int64_t serial) { aside_.insert(serial); }
+  void keptAside(std::int64_t serial, const Part& part) { aside_[serial].insert(part); }
 
   // The saves whose values have to stand in the field: those that nobody read who saved later.
   Saves expected(std::int64_t record, const std::string& field) const;
   // Fields in which something was saved.
   std::vector<std::pair<std::int64_t, std::string>> fields() const;
   const std::map<std::int64_t, Save>& saves() const { return saves_; }
-  bool counts(std::int64_t serial) const {
-    return !lost_.contains(serial) && !aside_.contains(serial);
-  }
+  bool counts(std::int64_t serial, const Part& part) const;
+  bool counts(std::int64_t serial) const;  // any part of it
 
  private:
-  using Field = std::pair<std::int64_t, std::string>;
+  using Field = Part;
   std::map<std::int64_t, Save> saves_;
   std::map<Field, std::map<std::int64_t, Saves>> read_;  // by save: all that it had read
   std::map<std::int64_t, std::set<std::pair<std::string, std::int64_t>>> deletions_;
-  Saves lost_;
-  Saves aside_;
+  std::map<std::int64_t, std::set<Part>> lost_;
+  std::map<std::int64_t, std::set<Part>> aside_;
 };
 
 // What the rules of scope allow at most and ask for at least, from what headquarters' people and

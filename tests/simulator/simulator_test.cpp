@@ -51,7 +51,7 @@ TEST(Ledger, ExpectsWhatNobodyReadWhoSavedLater) {
   EXPECT_EQ(ledger.expected(10, "need"), (Ledger::Saves{2, 3}));
   ledger.saved(4, 0, 10, "need", {2, 3});
   EXPECT_EQ(ledger.expected(10, "need"), (Ledger::Saves{4}));
-  ledger.lost(4);
+  ledger.lost(4, {10, "need"});
   EXPECT_EQ(ledger.expected(10, "need"), (Ledger::Saves{2, 3}));
 }
 
@@ -75,7 +75,7 @@ TEST(Ledger, TakesWhoReadAValueToHaveReadWhatItsWriterRead) {
   ledger.saved(1, 0, 10, "need", {});
   ledger.saved(2, 0, 10, "need", {1});
   ledger.saved(3, 0, 10, "need", {2});
-  ledger.lost(2);
+  ledger.lost(2, {10, "need"});
   EXPECT_EQ(ledger.expected(10, "need"), (Ledger::Saves{3}));
 }
 

@@ -133,8 +133,12 @@ class World {
   void restore(const Event& event);
   void clone(const Event& event);
   Box newBox(std::int64_t box) const;
-  void noteLosses(std::int64_t box, const std::map<std::int64_t, sync::Dot>& before);
-  std::map<std::int64_t, sync::Dot> savesIn(std::int64_t box);
+  // Parts of saves, by serial, and the change's name in the store.
+  using Held = std::map<std::pair<std::int64_t, Ledger::Part>, sync::Dot>;
+  void noteLosses(std::int64_t box, const Held& before);
+  Held savesIn(std::int64_t box);
+  std::set<Ledger::Part> partsOf(const sync::Change& change) const;
+  bool isIn(std::int64_t box, const sync::Dot& dot, const Ledger::Part& part);
 
   // Links (world_network.cpp).
   void exchange(const Event& event);

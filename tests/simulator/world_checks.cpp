@@ -123,8 +123,11 @@ void World::noteQuarantine() {
         continue;
       }
       if (row.state == storage::QuarantineState::kReleased) continue;  // it waited, and is in
-      const std::int64_t serial = serialOf(sync::decodeChange(row.body).author);
-      ledger_.keptAside(serial);
+      const sync::Change change = sync::decodeChange(row.body);
+      const std::int64_t serial = serialOf(change.author);
+      for (const Ledger::Part& part : partsOf(change)) {
+        if (!isIn(0, change.dot, part)) ledger_.keptAside(serial, part);
+      }
       fault("(kept aside: " + row.reason + ")");
       if (!restored) {
         violated("an honest save is kept aside",
@@ -165,11 +168,13 @@ void World::noteEvil() {
 
 // Everything that a person was told is saved is in headquarters' history.
 void World::checkHistory() {
-  const std::map<std::int64_t, sync::Dot> there = savesIn(0);
+  const Held there = savesIn(0);
   for (const auto& [serial, save] : ledger_.saves()) {
-    if (ledger_.counts(serial) && !there.contains(serial)) {
+    for (const Ledger::Part& part : save.fields) {
+      if (!ledger_.counts(serial, part) || there.contains({serial, part})) continue;
       violated("an acknowledged save is missing at headquarters",
-               "save " + std::to_string(serial) + " of " + nameOf(save.node));
+               "save " + std::to_string(serial) + " of " + nameOf(save.node) + ": record " +
+                   std::to_string(part.first) + ", " + part.second);
     }
   }
 }
@@ -235,7 +240,7 @@ bool World::isDirect(std::int64_t office, std::int64_t root, bool certainly) con
   const Facts& facts = facts_.at(root);
   if (isShared(office, facts)) return true;
   const Ledger::Saves deciding = ledger_.expected(root, "_custody");
-  if (deciding.empty()) return facts.custody.empty() && facts.birthOffice == office;
+  if (deciding.empty()) return facts.birthOffice == office;  // or all hand-overs were lost
   if (certainly && deciding.size() > 1) return false;
   return std::any_of(deciding.begin(), deciding.end(), [&](std::int64_t save) {
     const auto at = facts.custody.find(save);

@@ -23,22 +23,44 @@ void World::copy(const Event& event) {
 }
 
 // The saves that a store holds, with their names there.
-std::map<std::int64_t, sync::Dot> World::savesIn(std::int64_t box) {
-  std::map<std::int64_t, sync::Dot> saves;
+World::Held World::savesIn(std::int64_t box) {
+  Held saves;
   const storage::Connections::Lease reader = boxes_[std::size_t(box)].node->connections().reader();
   storage::Statement rows = reader->statement("SELECT body FROM journal");
   while (rows.step()) {
     const sync::Change change = sync::decodeChange(rows.view(0));
-    if (const std::int64_t serial = serialOf(change.author)) saves[serial] = change.dot;
+    const std::int64_t serial = serialOf(change.author);
+    if (serial == 0) continue;
+    for (const Ledger::Part& part : partsOf(change)) saves[{serial, part}] = change.dot;
   }
   return saves;
+}
+
+std::set<Ledger::Part> World::partsOf(const sync::Change& change) const {
+  std::set<Ledger::Part> parts;
+  for (const sync::Edit& edit : change.edits) {
+    const auto label = labelOf_.find(edit.record);
+    if (label == labelOf_.end()) continue;
+    for (const sync::Write& write : edit.writes) parts.emplace(label->second, write.field);
+  }
+  return parts;
+}
+
+// Whether the box's journal holds this part of a change.
+bool World::isIn(std::int64_t box, const sync::Dot& dot, const Ledger::Part& part) {
+  const storage::Connections::Lease reader = boxes_[std::size_t(box)].node->connections().reader();
+  for (const storage::JournalRow& row :
+       storage::Store(*reader).journalOfDot(dot.replica, dot.counter)) {
+    if (partsOf(sync::decodeChange(row.body)).contains(part)) return true;
+  }
+  return false;
 }
 
 void World::restore(const Event& event) {
   const auto kept = copies_.find(event.page);
   if (kept == copies_.end() || kept->second.box != event.node) return;
   fault(event.node == 0 ? "restore of headquarters" : "restore");
-  const std::map<std::int64_t, sync::Dot> before = savesIn(event.node);
+  const Held before = savesIn(event.node);
   Box& box = boxes_[std::size_t(event.node)];
   std::erase_if(flights_, [&](const auto& entry) {
     return entry.second.box == event.node || entry.second.at == event.node;
@@ -61,17 +83,16 @@ void World::clone(const Event& event) {
 }
 
 // What was on no other disk is lost, and nobody can be asked to bring it back.
-void World::noteLosses(std::int64_t box, const std::map<std::int64_t, sync::Dot>& before) {
-  const std::map<std::int64_t, sync::Dot> after = savesIn(box);
-  for (const auto& [serial, dot] : after) ledger_.found(serial);
-  for (const auto& [serial, dot] : before) {
-    if (after.contains(serial)) continue;
+void World::noteLosses(std::int64_t box, const Held& before) {
+  const Held after = savesIn(box);
+  for (const auto& [name, dot] : after) ledger_.found(name.first, name.second);
+  for (const auto& [name, dot] : before) {
+    if (after.contains(name)) continue;
     bool elsewhere = false;
-    for (Box& other : boxes_) {
-      const storage::Connections::Lease reader = other.node->connections().reader();
-      elsewhere = elsewhere || storage::Store(*reader).journalSeq(dot.replica, dot.counter);
+    for (std::int64_t other = 0; other < boxes(); ++other) {
+      elsewhere = elsewhere || isIn(other, dot, name.second);
     }
-    if (!elsewhere) ledger_.lost(serial);
+    if (!elsewhere) ledger_.lost(name.first, name.second);
   }
 }
 

@@ -62,6 +62,7 @@ void TestNode::restart() {
   settings.sealsChanges = below_;
   settings.projection = projection_;
   settings.publicKey = key_.publicKey();
+  settings.signingKey = &key_;
   replica_ = std::make_unique<sync::Replica>(*writer, clock_, random_, std::move(settings));
 }
 

@@ -1,0 +1,95 @@
+// A hub that was restored: how it notices, and how it takes home what it had fed.
+
+#include <utility>
+
+#include "sync/erasure.h"
+#include "sync/held.h"
+#include "sync/hub.h"
+#include "sync/quarantine.h"
+#include "sync/returned.h"
+#include "sync/scopes.h"
+
+namespace waystation::sync {
+namespace {
+
+// How far this hub knows each history of the leaf's feed to go, newest first.
+std::vector<FeedCursor> historiesOf(storage::Store& store, std::int64_t leaf) {
+  std::vector<FeedCursor> histories;
+  std::uint64_t ended = store.numberedFeed(leaf);
+  for (const storage::FeedEpochRow& row : store.feedEpochs(leaf)) {
+    histories.push_back({row.epoch, ended, ""});
+    ended = row.began;
+  }
+  return histories;
+}
+
+}  // namespace
+
+// Whether the leaf was fed more than this hub knows of: it is an older copy of itself.
+bool HubExchange::hasLost(storage::Store& store, const FeedCursor& cursor) const {
+  if (cursor.epoch == 0 || isGuest(leaf_, replica_.node())) return false;
+  for (const FeedCursor& history : historiesOf(store, leaf_.leaf)) {
+    if (history.epoch == cursor.epoch) return cursor.number > history.number;
+  }
+  return true;
+}
+
+std::string HubExchange::lostFrame(storage::Store& store) const {
+  return encodeFrame(FrameType::kLost, encodeLost(historiesOf(store, leaf_.leaf)));
+}
+
+// Numbers what waits in the feed; what one run of the hub numbers is one history.
+std::uint64_t HubExchange::numberFeed(storage::Store& store) {
+  const std::uint64_t before = store.numberedFeed(leaf_.leaf);
+  const std::uint64_t head = store.numberFeed(leaf_.leaf);
+  if (head > before) store.addFeedEpoch(leaf_.leaf, {replica_.incarnation(), before});
+  return head;
+}
+
+void HubExchange::returned(const std::vector<Change>& changes) {
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  for (const Change& change : changes) takeReturned(work, change);
+  changesIn_ += letInAwaited(work, admitted_);
+  work.commit();
+}
+
+void HubExchange::takeReturned(Work& work, const Change& received) {
+  storage::Store& store = work.store();
+  const std::string whole = encodeChange(received);
+  const Change change = withoutErased(work, received);
+  if (change.edits.empty()) return;
+  if (heldOfPart(store, change) == Held::kWhole) {
+    store.dropQuarantined(whole);
+    return;
+  }
+  std::optional<CarriedSeals::Proof> proof = carriedSeals_.proofOf(received.dot, whole);
+  Judgement judgement;
+  if (!proof) {
+    judgement.reason = "replica-is-foreign";  // nothing proves that it was ever fed
+  } else if (!isOwn(proof->seal)) {
+    judgement.reason = "signature-is-forged";
+  } else {
+    proof->seal.signer = replica_.node();
+    judgement = judgeReturned(work, change);
+  }
+  if (!judgement.letsIn() && store.isQuarantined(encodeChange(change))) return;
+  const bool isWanted = judgement.awaited || (judgement.letsIn() && replica_.hasHub());
+  const storage::SealedRow place = isWanted ? kept(store, *proof) : storage::SealedRow{};
+  if (!judgement.letsIn()) {
+    keepAside(work, leaf_, change.dot, change, judgement, place);
+    ++quarantined_;
+    return;
+  }
+  takeHome(work, leaf_, change, place);
+  store.dropQuarantined(whole);
+  ++changesIn_;
+}
+
+bool HubExchange::isOwn(const storage::SealRow& seal) {
+  const auto [at, isNew] = ownSeals_.try_emplace(seal.signature, false);
+  if (isNew) at->second = isSealedBy(seal, replica_.publicKey());
+  return at->second;
+}
+
+}  // namespace waystation::sync
