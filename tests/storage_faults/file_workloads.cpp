@@ -8,6 +8,7 @@
 #include "crypto/key_slots.h"
 #include "storage/backup.h"
 #include "storage/backup_file.h"
+#include "storage/key_rotation.h"
 #include "storage/verify.h"
 #include "storage/whole_file.h"
 #include "tests/storage_faults/workload.h"
@@ -124,7 +125,8 @@ class Settings final : public Workload {
   }
 };
 
-// Backups taken while people save; one of them restored beside the store.
+// Backups taken while people save, and while the page key is changed; one of them restored beside
+// the store.
 class Backups final : public Workload {
  public:
   std::string name() const override { return "backups"; }
@@ -138,9 +140,11 @@ class Backups final : public Workload {
     promises.make([&] { storage::syncDirectory(directory); }, content);
     for (int round = 1; round <= 3; ++round) {
       promises.make([&] { save(*connections.writer(), round); }, content);
+      if (round == 2) rotate(directory, false);
       promises.make([&] { backUp(directory, connections, std::to_string(round)); }, content);
     }
     promises.make([&] { restore(directory, "2"); }, content);
+    rotate(directory, true);
     promises.make([&] { save(*connections.writer(), 4); }, content);
   }
 
@@ -176,6 +180,11 @@ class Backups final : public Workload {
         "INSERT INTO people(name) SELECT hex(zeroblob(100 * " +
         std::to_string(round) + ")) FROM n");
     transaction.commit();
+  }
+
+  static void rotate(const std::filesystem::path& directory, bool toTheEnd) {
+    Database connection(directory / "node.db", key(), OpenMode::kReadWrite);
+    storage::rotateKey(connection, [&](const storage::RotationProgress&) { return toTheEnd; });
   }
 
   static void backUp(const std::filesystem::path& directory, storage::Connections& connections,

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "storage/chunk_store.h"
 #include "storage/key_rotation.h"
 #include "storage/store.h"
 #include "storage/store_schema.h"
@@ -266,6 +267,87 @@ class Rotations final : public StoreWorkload {
   }
 };
 
+// Attachments that come part by part, share parts, and go again.
+class Attachments final : public Workload {
+ public:
+  std::string name() const override { return "attachments"; }
+
+  void run(const std::filesystem::path& directory, Promises& promises) override {
+    const auto database = opened(directory, OpenMode::kCreate);
+    promises.begin(fingerprintOf(*database));
+    const auto content = [&] { return fingerprintOf(*database); };
+    promises.make([&] { storage::ChunkStore::createTables(*database); }, content);
+    for (const int file : {0, 1, 2}) {
+      promises.make([&] { putManifest(*database, file); }, content);
+      for (std::uint32_t part = 0; part < kParts; ++part) {
+        promises.make([&] { putPart(*database, file, part); }, content);
+      }
+      if (file == 1) database->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    promises.make([&] { remove(*database, 1); }, content);
+    promises.make([&] { putManifest(*database, 1); }, content);
+  }
+
+  std::string recover(const std::filesystem::path& directory, bool isNew) override {
+    const auto database = opened(directory, isNew ? OpenMode::kCreate : OpenMode::kReadWrite);
+    const std::string content = fingerprintOf(*database);
+    std::vector<std::string> damage = storage::verifyPages(directory / kAttachments, key());
+    if (damage.empty() && storage::schemaVersion(*database) != 0) {
+      damage = storage::ChunkStore(*database).findDamage([] {});
+    }
+    if (!damage.empty()) throw std::runtime_error(damage.front());
+    return content;
+  }
+
+  void goOn(const std::filesystem::path& directory) override {
+    const auto database = opened(directory, OpenMode::kReadWrite);
+    storage::ChunkStore::createTables(*database);
+    putManifest(*database, 5);
+    for (std::uint32_t part = 0; part < kParts; ++part) putPart(*database, 5, part);
+    if (!storage::ChunkStore(*database).isWhole(manifestOf(5).id)) {
+      throw std::runtime_error("an attachment can't be taken in");
+    }
+  }
+
+ private:
+  static constexpr const char* kAttachments = "files.db";
+  static constexpr std::uint32_t kParts = 2;
+
+  static std::unique_ptr<Database> opened(const std::filesystem::path& directory, OpenMode mode) {
+    return std::make_unique<Database>(directory / kAttachments, key(), mode);
+  }
+
+  // The first part is the same in all of them.
+  static std::string partOf(int file, std::uint32_t part) {
+    if (part == 0) return std::string(storage::kChunkSize, 'a');
+    return std::string(5'000, static_cast<char>('b' + file));
+  }
+
+  static storage::FileManifest manifestOf(int file) {
+    storage::ManifestBuilder builder;
+    for (std::uint32_t part = 0; part < kParts; ++part) builder.add(partOf(file, part));
+    return builder.finish();
+  }
+
+  static void putManifest(Database& database, int file) {
+    Transaction transaction(database);
+    storage::ChunkStore(database).putManifest(manifestOf(file), "a record");
+    transaction.commit();
+  }
+
+  static void putPart(Database& database, int file, std::uint32_t part) {
+    Transaction transaction(database);
+    storage::ChunkStore(database).putChunk(manifestOf(file).id, part, partOf(file, part));
+    transaction.commit();
+  }
+
+  static void remove(Database& database, int file) {
+    Transaction transaction(database);
+    storage::ChunkStore(database).removeName(manifestOf(file).id, "a record");
+    transaction.commit();
+  }
+};
+
 }  // namespace
 
 std::vector<std::unique_ptr<Workload>> storeWorkloads() {
@@ -277,6 +359,7 @@ std::vector<std::unique_ptr<Workload>> storeWorkloads() {
   all.push_back(std::make_unique<Migrations>());
   all.push_back(std::make_unique<Vacuum>());
   all.push_back(std::make_unique<Rotations>());
+  all.push_back(std::make_unique<Attachments>());
   return all;
 }
 
