@@ -131,7 +131,7 @@ Json statusOf(Node& node) {
 }
 
 Application::Application(Node& node, ApplicationSettings settings)
-    : node_(node), settings_(std::move(settings)), entrance_(node), pageKeys_(node) {
+    : node_(node), settings_(std::move(settings)), entrance_(node), pageKeys_(node), mark_(node) {
   http::addApiRoutes(peopleRouter_, node_, entrance_,
                      {[this] { return status(); }, [this] { return syncPort(); }});
   if (!settings_.web.empty()) {
@@ -170,9 +170,11 @@ void Application::start() {
   people_->start();
   if (syncClient_) syncClient_->start();
   pageKeys_.start();
+  mark_.start();
 }
 
 void Application::stop() {
+  mark_.stop();
   pageKeys_.stop();
   if (syncClient_) syncClient_->stop();
   people_->stop();
@@ -180,6 +182,7 @@ void Application::stop() {
 }
 
 void Application::committed(bool forHub, bool forLeaves) {
+  mark_.saved();
   if (forLeaves && endpoint_) endpoint_->wake();
   if (forHub && syncClient_) syncClient_->saved();
 }
@@ -235,6 +238,8 @@ Json Application::status() {
   status["url"] = url();
   if (syncClient_) addLink(status, syncClient_->view());
   addPageKeys(status);
+  if (const std::string failure = mark_.failure(); !failure.empty())
+    status["markFailure"] = failure;
   if (!endpoint_) return status;
   status["syncUrl"] = "https://localhost:" + std::to_string(syncPort());
   status["leaves"] = leavesState();

@@ -11,6 +11,7 @@
 #include "server/http/server.h"
 #include "server/http/sync_client.h"
 #include "server/http/sync_endpoint.h"
+#include "server/mark_keeper.h"
 #include "server/node.h"
 #include "server/page_key_rotation.h"
 
@@ -69,6 +70,7 @@ class Application {
   std::unique_ptr<http::Server> people_;
   std::unique_ptr<http::Server> offices_;  // HQ
   PageKeyContinuation pageKeys_;
+  MarkKeeper mark_;
 };
 
 // What can be said of a node of which no server runs: as Application::status(), without a link.

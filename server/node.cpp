@@ -59,19 +59,6 @@ void createIdentity(storage::Store& store, const NodeConfig& config, crypto::Ran
   if (isHq) store.setMeta(kAuthorityKey, authority.privateKeyPem);
 }
 
-// Notices an older copy of the store; `status` and `check` tell. A full disk must not keep people
-// from reading: the comparison is then made at the next start.
-void raiseMark(const std::filesystem::path& directory, const crypto::Secret& master,
-               const std::string& storeId, storage::Connections& connections,
-               crypto::Random& random) {
-  storage::HighWaterMark mark(directory / "mark", storage::deriveMarkKey(master, storeId), storeId);
-  try {
-    mark.raise(*connections.writer(), random);
-  } catch (const Failure& failure) {
-    if (failure.code() != "store.full" && failure.code() != "mark.write-failed") throw;
-  }
-}
-
 }  // namespace
 
 void Node::create(const std::filesystem::path& directory, const NodeConfig& config,
@@ -148,7 +135,14 @@ void Node::openKeys(const crypto::SlotSecret& secret) {
   }
   openAttachments();
   upgradeDatabases(backupSource());
-  raiseMark(directory_, master, slots.storeId(), *connections_, random_);
+  mark_ = std::make_unique<storage::HighWaterMark>(
+      directory_ / "mark", storage::deriveMarkKey(master, slots.storeId()), slots.storeId());
+  try {
+    raiseMark();
+  } catch (const Failure& failure) {
+    // A full disk must not keep people from reading: the comparison is then made at the next start.
+    if (failure.code() != "store.full" && failure.code() != "mark.write-failed") throw;
+  }
   // Kept since the enrolment, when nobody had the master key at hand.
   const std::optional<std::string> recovery =
       read([](storage::Store& store) { return recoveryKeyOf(store); });
@@ -242,6 +236,11 @@ std::vector<NodeDatabase> Node::databases() {
 
 BackupSource Node::backupSource() {
   return {directory_, config().name, keys_->backup, databases(), clock_.nowMs()};
+}
+
+// What it finds, an older copy, `status` and `check` tell.
+void Node::raiseMark() {
+  mark_->raise(*connections_->writer(), random_);
 }
 
 NodeIdentity Node::identity() {

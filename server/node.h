@@ -20,6 +20,7 @@
 #include "server/node_backup.h"
 #include "server/node_databases.h"
 #include "server/node_keys.h"
+#include "storage/high_water_mark.h"
 #include "storage/store.h"
 #include "sync/erasure.h"
 #include "sync/hub.h"
@@ -91,6 +92,9 @@ class Node {
   crypto::Random& random() { return random_; }
   const cases::Programmes& programmes() const { return programmes_; }
   const crypto::SigningKey& signingKey() const { return *signingKey_; }
+  // Counts one more in the high-water mark and in the records (storage/high_water_mark.h). Throws
+  // as HighWaterMark::raise.
+  void raiseMark();
   // All that the node keeps, the records first, for what goes over every page: check, backups, a
   // new page key.
   std::vector<NodeDatabase> databases();
@@ -150,6 +154,7 @@ class Node {
   std::optional<NodeKeys> keys_;
   std::unique_ptr<storage::Connections> connections_;
   std::unique_ptr<storage::Connections> attachments_;
+  std::unique_ptr<storage::HighWaterMark> mark_;
   std::unique_ptr<sync::Replica> replica_;
   std::unique_ptr<crypto::SigningKey> signingKey_;
   std::mutex listenerMutex_;

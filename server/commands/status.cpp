@@ -68,7 +68,8 @@ std::string pageKeySentence(const Json& status) {
 }
 
 std::vector<std::string> sentencesOf(const Json& status) {
-  std::vector<std::string> lines = {status.value("olderCopy", ""), linkSentence(status)};
+  std::vector<std::string> lines = {status.value("olderCopy", ""), status.value("markFailure", ""),
+                                    linkSentence(status)};
   const auto number = [&](const char* name) {
     return status.contains(name) && status[name].is_number() ? status[name].get<std::int64_t>() : 0;
   };
