@@ -127,6 +127,8 @@ std::vector<QuarantineRow> Store::whoseWaitIsOver() {
       std::string(kColumns) +
       "AS q WHERE state = 1 AND (EXISTS(SELECT 1 FROM chains c "
       "WHERE c.incarnation = q.awaited_replica AND c.number >= q.awaited_counter) "
+      "OR EXISTS(SELECT 1 FROM journal j WHERE j.replica = q.awaited_replica AND "
+      "j.counter = q.awaited_counter) "
       "OR EXISTS(SELECT 1 FROM records r WHERE r.id = q.awaited_record)) ORDER BY id");
   return readRows(statement);
 }

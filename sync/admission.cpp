@@ -80,7 +80,9 @@ Judgement judgeSeen(Work& work, const Change& change, const Context& seen) {
       continue;
     }
     const std::optional<std::uint64_t> known = work.store().chainNumber(entry.replica);
-    if (known && entry.upTo > *known) {
+    // What was lost with its chain may have come home by itself.
+    const bool isHeld = work.store().journalSeq(entry.replica, entry.upTo).has_value();
+    if (known && entry.upTo > *known && !isHeld) {
       return {"seen-is-beyond-what-is-held", Awaited{{entry.replica, entry.upTo}, {}}};
     }
   }

@@ -51,6 +51,20 @@ Held heldOfPart(storage::Store& store, const Change& part) {
   return all ? Held::kWhole : Held::kPart;
 }
 
+Edit missingOf(storage::Store& store, const Dot& dot, const Edit& edit) {
+  Edit missing = edit;
+  for (const storage::JournalRow& row : store.journalOfDot(dot.replica, dot.counter)) {
+    const Change held = decodeChange(row.body);
+    const Edit* known = editOf(held, edit.record);
+    if (known == nullptr) continue;
+    std::erase_if(missing.writes, [&](const Write& write) {
+      return std::any_of(known->writes.begin(), known->writes.end(),
+                         [&](const Write& other) { return other.field == write.field; });
+    });
+  }
+  return missing;
+}
+
 Held heldOf(storage::Store& store, const Change& change) {
   const std::vector<storage::JournalRow> rows =
       store.journalOfDot(change.dot.replica, change.dot.counter);

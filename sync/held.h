@@ -18,5 +18,7 @@ enum class Held : std::uint8_t {
 Held heldOf(storage::Store& store, const Change& change);
 // The same of what may itself be a part: other is then only what says otherwise of one field.
 Held heldOfPart(storage::Store& store, const Change& part);
+// Of an edit of a change, the writes to fields of which the journal holds none under its dot.
+Edit missingOf(storage::Store& store, const Dot& dot, const Edit& edit);
 
 }  // namespace waystation::sync

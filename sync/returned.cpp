@@ -71,9 +71,18 @@ std::string returnedRecords(storage::Store& store, const std::vector<RecordId>& 
 Judgement judgeReturned(Work& work, const Change& change) {
   storage::Store& store = work.store();
   if (heldOfPart(store, change) == Held::kOther) return {"dot-is-used", std::nullopt};
+  const auto isHere = [&](const RecordId& id) {
+    return store.record(id.bytes()) ||
+           std::any_of(change.edits.begin(), change.edits.end(),
+                       [&](const Edit& other) { return other.record == id && isBirth(other); });
+  };
   for (const Edit& edit : change.edits) {
-    if (!isBirth(edit) && !store.record(edit.record.bytes())) {
-      return {"birth-is-missing", Awaited{{}, edit.record}};
+    if (!isHere(edit.record)) return {"birth-is-missing", Awaited{{}, edit.record}};
+    for (const Write& write : edit.writes) {
+      const RecordId root = referencedRecord(write.value).value_or(edit.record);
+      if (write.field == kRootField && !isHere(root)) {
+        return {"birth-is-missing", Awaited{{}, root}};
+      }
     }
   }
   return {};

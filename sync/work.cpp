@@ -4,6 +4,7 @@
 #include "sync/binding.h"
 #include "sync/deletion.h"
 #include "sync/erasure.h"
+#include "sync/held.h"
 #include "sync/joined_record.h"
 #include "sync/replica.h"
 #include "sync/scopes.h"
@@ -309,14 +310,16 @@ void Work::updateRoot(const Joined& joined) {
 std::int64_t Work::applyOne(const Change& change, const Change& whole, std::int64_t fromLeaf,
                             const Passage& passage, bool goesUp) {
   std::vector<Joined> joined;
-  Change fresh = change;  // the edits that the journal does not hold yet
+  Change fresh = change;  // what the journal does not hold yet
   fresh.edits.clear();
   for (const Edit& edit : change.edits) {
     joined.push_back(joinRecord(change, edit));
     const Joined& last = joined.back();
-    if (last.isNew || !store_.isLinked(last.row.row, change.dot.replica, change.dot.counter)) {
-      fresh.edits.push_back(edit);
-    }
+    const bool isLinked =
+        !last.isNew && store_.isLinked(last.row.row, change.dot.replica, change.dot.counter);
+    // A part of it may have come before, without what others had replaced by then.
+    Edit missing = isLinked ? missingOf(store_, change.dot, edit) : edit;
+    if (!missing.writes.empty()) fresh.edits.push_back(std::move(missing));
   }
   std::int64_t seq = 0;
   if (!fresh.edits.empty()) {
