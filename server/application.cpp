@@ -153,6 +153,8 @@ Application::Application(Node& node, ApplicationSettings settings)
     offices.clientAuthorityPem = node_.identity().authorityPem;
     // Longer than the time between two exchanges: a connection is dearer than what it carries.
     offices.limits.idleTime = std::chrono::minutes(5);
+    // What has come of an exchange counts though the line is cut, so it is read as it comes.
+    offices.limits.smallBody = 4096;
     offices_ = std::make_unique<http::Server>(offices, syncRouter_);
   } else {
     syncClient_ = std::make_unique<http::SyncClient>(node_, settings_.times);

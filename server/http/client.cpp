@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <optional>
@@ -24,8 +25,12 @@ using Poco::Net::Context;
 using Progress = TlsStream::Progress;
 
 constexpr std::size_t kMaxHead = 32768;
-// A body up to this size goes out in one write with its head.
-constexpr std::size_t kSmallBody = 65536;
+// A body up to this size goes out in one TLS record with its head. Of a record that the line cuts
+// nothing arrives, so those of a larger body are a small part of it each.
+constexpr std::size_t kSmallBody = 4096;
+constexpr std::size_t kLeastRecord = 512;
+constexpr std::size_t kMostRecord = 16384;
+constexpr std::size_t kRecordsOfABody = 40;
 
 Context::Ptr makeContext(const ClientSettings& settings) {
   // Poco verifies nothing here: setUpTlsClient() has OpenSSL itself do it.
@@ -237,8 +242,12 @@ ClientResponse Client::send(const std::string& method, const std::string& path,
       if (body.size() <= kSmallBody) {
         line_->write(head.append(body));
       } else {
-        line_->write(head);
-        line_->write(body);
+        const std::size_t piece =
+            std::clamp(body.size() / kRecordsOfABody, kLeastRecord, kMostRecord);
+        line_->write(head.append(body.substr(0, piece)));
+        for (std::size_t at = piece; at < body.size(); at += piece) {
+          line_->write(body.substr(at, piece));
+        }
       }
     } catch (const Failure& failure) {
       // A server that refuses a body answers before it has read it; that answer may be here.

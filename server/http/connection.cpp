@@ -12,8 +12,6 @@ namespace {
 
 using Progress = TlsStream::Progress;
 
-// Bodies up to this size are awaited without a worker.
-constexpr std::size_t kSmallBody = 65536;
 // An answer up to this size goes out in one write, its head included.
 constexpr std::size_t kSmallAnswer = 65536;
 constexpr std::size_t kMostDrained = std::size_t{1} << 20;
@@ -206,7 +204,8 @@ bool Connection::takeInput() {
                 timeFor(head_.contentLength.value_or(0), limits.bytesPerSecond);
   }
   const std::uint64_t length = head_.contentLength.value_or(0);
-  return head_.chunked || head_.expectsContinue || length > kSmallBody || input_.size() >= length;
+  return head_.chunked || head_.expectsContinue || length > limits.smallBody ||
+         input_.size() >= length;
 }
 
 void Connection::checkHost() const {

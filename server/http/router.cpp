@@ -56,6 +56,7 @@ constexpr std::array kStatusRules = {
     StatusRule{"sync.revoked", 403},
     StatusRule{"sync.certificate-replaced", 403},
     StatusRule{"sync.superseded", 409},
+    StatusRule{"sync.not-kept", 409},
     StatusRule{"sync.*", 400},
     StatusRule{"http.not-found", 404},
     StatusRule{"*.not-found", 404},

@@ -19,6 +19,7 @@ struct ServerLimits {
   std::chrono::milliseconds idleTime{60000};   // between two requests
   std::chrono::milliseconds graceTime{30000};  // a body or answer may stall this long in all...
   std::uint64_t bytesPerSecond = 500;          // ...on top of the time it takes at this rate
+  std::size_t smallBody = 65536;  // bytes of a body that are awaited before a thread is taken
   std::size_t connections = 4096;
   std::size_t connectionsPerAddress = 64;
   std::size_t threads = 128;  // requests being answered at once

@@ -1,6 +1,7 @@
 #include "server/http/sync_client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "crypto/failure.h"
 #include "server/audit.h"
@@ -18,17 +19,7 @@ constexpr std::string_view kContactKey = "sync.lastContactMs";
 // After a cut, a leaf with more than this unsent first asks what the hub has of it.
 constexpr std::int64_t kWorthAsking = 50;
 constexpr int kMostWithoutGain = 3;
-
-// What HQ said instead of an answer.
-Failure refusalOf(const ClientResponse& response) {
-  try {
-    const Json body = parseJson(response.body);
-    return Failure(body.at("code").get<std::string>(), body.at("detail").get<std::string>());
-  } catch (const std::exception&) {
-    return Failure("sync.refused", "Headquarters answered with HTTP status " +
-                                       std::to_string(response.status) + ".");
-  }
-}
+constexpr std::size_t kMostBytesUp = std::size_t{8} << 20;
 
 bool isGain(const sync::ExchangeOutcome& outcome) {
   return outcome.changesUp + outcome.changesDown + outcome.rootsEntered + outcome.rootsLeft > 0 ||
@@ -55,7 +46,8 @@ std::string_view nameOf(LinkState state) {
   return "offline";
 }
 
-SyncClient::SyncClient(server::Node& node, SyncTimes times) : node_(node), times_(times) {
+SyncClient::SyncClient(server::Node& node, SyncTimes times)
+    : node_(node), times_(times), hubCall_(node) {
   node_.read([&](storage::Store& store) {
     paused_ = store.metaNumber(kPausedKey) != 0;
     lastContactMs_ = store.metaNumber(kContactKey);
@@ -133,6 +125,7 @@ void SyncClient::enrolled() {
   exchangeClient_.reset();
   newsClient_.reset();
   notEnrolled_ = false;
+  isOtherHub_ = true;
   urgent_ = true;
   changed_.notify_all();
 }
@@ -162,19 +155,15 @@ sync::ExchangeOutcome SyncClient::callHub(Client& client, bool afterCut) {
     return store.countUpwardAfter(sync::readLeafState(store).acknowledgedSeq);
   });
   const bool askFirst = afterCut && unsent > kWorthAsking;
-  sync::LeafExchange leaf(node_.replica(), node_.connections(), node_.signingKey(),
-                          askFirst ? 0 : std::size_t{8} << 20);
-  const std::string body = leaf.request();
   const std::string audit = node_.read(server::auditToTell);
   std::map<std::string, std::string> headers;
   if (!audit.empty()) headers[std::string(server::kAuditHeader)] = audit;
-  const ClientResponse answer = client.send("POST", "/sync/v1/exchange", headers, body,
-                                            [&](std::string_view bytes) { leaf.receive(bytes); });
-  if (answer.status != 200) throw refusalOf(answer);
+  const sync::ExchangeOutcome outcome =
+      hubCall_.exchange(client, askFirst ? 0 : kMostBytesUp, headers);
   if (!audit.empty()) {
     node_.write([&](sync::Work& work) { server::auditTold(work.store(), audit); });
   }
-  return leaf.finish();
+  return outcome;
 }
 
 ExchangeSummary SyncClient::exchange(bool evenPaused, bool& more) {
@@ -185,6 +174,7 @@ ExchangeSummary SyncClient::exchange(bool evenPaused, bool& more) {
     wanted_ = false;
     urgent_ = false;
     afterCut = failures_ > 0;
+    if (std::exchange(isOtherHub_, false)) hubCall_.forget();
   }
   ExchangeSummary summary;
   summary.atMs = node_.clock().nowMs();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/http/client.h"
+#include "server/http/hub_call.h"
 #include "server/node.h"
 #include "sync/leaf.h"
 
@@ -104,9 +105,11 @@ class SyncClient {
   server::Node& node_;
   const SyncTimes times_;
   std::mutex line_;  // held for one exchange; taken before mutex_
+  HubCall hubCall_;  // guarded by line_
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // All below guarded by mutex_.
+  bool isOtherHub_ = false;  // since the last exchange
   std::shared_ptr<Client> exchangeClient_;
   std::shared_ptr<Client> newsClient_;
   bool stopping_ = false;

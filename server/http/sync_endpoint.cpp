@@ -13,6 +13,9 @@ namespace {
 
 // Far beyond what a leaf sends at once; against one that never ends.
 constexpr std::uint64_t kMostRequestBytes = std::uint64_t{256} << 20;
+// What cut exchanges may leave, of all offices together, and for how long.
+constexpr std::size_t kMostKeptBytes = std::size_t{64} << 20;
+constexpr std::chrono::minutes kKeptFor{5};
 
 std::uint64_t numberIn(const Request& request, const std::string& name) {
   const auto found = request.query.find(name);
@@ -85,41 +88,110 @@ storage::LeafRow SyncEndpoint::leafOf(const Request& request) {
   return *leaf;
 }
 
-// The body is applied frame by frame as it comes. A line that was cut is often noticed here long
-// after the office has begun anew, so the newer exchange takes the place of the older one.
+// One request of a line that has begun, until it is over.
+class SyncEndpoint::Opened {
+ public:
+  explicit Opened(Line& line) : line_(line) {}
+  ~Opened() {
+    const std::lock_guard lock(line_.mutex);
+    --line_.open;
+    line_.lastUsed = std::chrono::steady_clock::now();
+  }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+
+ private:
+  Line& line_;
+};
+
+// A line that was cut is often noticed here long after the office has begun anew, so a newer
+// request takes the place of the older one.
+std::unique_lock<std::mutex> SyncEndpoint::turnOf(Line& line, std::uint64_t mine) {
+  std::unique_lock lock(line.mutex);
+  if (line.newest == mine && line.call) return lock;
+  throw Failure("sync.superseded", "A newer exchange of this office took this one's place.");
+}
+
+// What a cut exchange left is forgotten after some minutes, and at once where too much is kept.
+void SyncEndpoint::forgetOldOnes() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(mutex_);
+  std::size_t kept = 0;
+  for (const auto& [name, line] : lines_) {
+    const std::unique_lock other(line->mutex, std::try_to_lock);
+    if (!other) continue;
+    if (line->open > 0) continue;
+    if (now - line->lastUsed > kKeptFor) line->call.reset();
+    kept += line->call ? line->call->keptBytes() : 0;
+    if (kept > kMostKeptBytes) line->call.reset();
+  }
+}
+
+// The office asks how much of a request that was cut has come, or sends the rest of it.
+std::uint64_t SyncEndpoint::begin(const Request& request, const storage::LeafRow& leaf,
+                                  Line& line) {
+  const std::lock_guard lock(line.mutex);
+  const std::uint64_t mine = line.newest + 1;
+  line.lastUsed = std::chrono::steady_clock::now();
+  const auto name = request.query.find("name");
+  const std::string called = name == request.query.end() ? "" : name->second;
+  const bool goesOn = request.query.contains("ask") || request.query.contains("from");
+  if (!goesOn) {
+    line.call = std::make_unique<HubSide>(
+        called, std::make_unique<sync::HubExchange>(node_.replica(), node_.connections(), leaf.name,
+                                                    node_.admitted()));
+  } else if (!line.call || called.empty() || line.call->name() != called) {
+    throw Failure("sync.not-kept", "Of this exchange nothing is kept here. Begin it anew.");
+  }
+  ++line.open;
+  return line.newest = mine;
+}
+
+// The body is applied frame by frame as it comes.
 Response SyncEndpoint::exchange(Request& request) {
   const storage::LeafRow leaf = leafOf(request);
   const std::shared_ptr<Line> line = lineOf(leaf.name);
-  std::unique_lock lock(line->mutex);
-  const std::uint64_t mine = ++line->exchange;
-  sync::HubExchange hub(node_.replica(), node_.connections(), leaf.name, node_.admitted());
-  lock.unlock();
-  const auto takeTurn = [&] {
-    lock.lock();
-    if (line->exchange == mine) return;
-    throw Failure("sync.superseded", "A newer exchange of this office took this one's place.");
-  };
+  forgetOldOnes();
+  const std::uint64_t mine = begin(request, leaf, *line);
+  const Opened opened(*line);
+  if (request.query.contains("ask")) {
+    const auto lock = turnOf(*line, mine);
+    return bare(std::to_string(line->call->received()));
+  }
+  const bool goesOn = request.query.contains("from");
+  const std::uint64_t from = goesOn ? numberIn(request, "from") : 0;
+  const std::uint64_t have = goesOn ? numberIn(request, "have") : 0;
   std::array<char, 16384> buffer;
-  std::uint64_t total = 0;
+  std::uint64_t total = from;
   while (const std::size_t count = request.body.read(buffer.data(), buffer.size())) {
     total += count;
     if (total > kMostRequestBytes) {
       throw Failure("http.body-too-large",
                     "The request is larger than is taken at once. What came whole is kept.");
     }
-    takeTurn();
-    hub.receive({buffer.data(), count});
-    lock.unlock();
+    const auto lock = turnOf(*line, mine);
+    takeFrom(*line, [&](HubSide& call) { call.receive(total - count, {buffer.data(), count}); });
   }
-  takeTurn();
-  Response answer = bare(hub.answer());
-  lock.unlock();
+  const auto lock = turnOf(*line, mine);
+  Response answer;
+  takeFrom(*line, [&](HubSide& call) { answer = bare(call.answer(total, have)); });
+  if (line->call->keptBytes() > kMostKeptBytes || line->call->name().empty()) line->call.reset();
   if (const auto audit = request.header("audit")) {
     node_.write([&](sync::Work& work) {
       server::witnessAudit(work.store(), node_.clock(), leaf.name, *audit);
     });
   }
   return answer;
+}
+
+// After an error there is nothing to go on with.
+void SyncEndpoint::takeFrom(Line& line, const std::function<void(HubSide&)>& use) {
+  try {
+    use(*line.call);
+  } catch (...) {
+    line.call.reset();
+    throw;
+  }
 }
 
 bool SyncEndpoint::waitForNews(const Request& request, const storage::LeafRow& leaf,

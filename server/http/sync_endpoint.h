@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 
+#include "server/http/hub_side.h"
 #include "server/http/router.h"
 #include "server/node.h"
 
@@ -20,6 +21,10 @@ inline constexpr std::chrono::milliseconds kNewsWait{55'000};
 // HQ's side of the sync, for a server that asks every client for its certificate:
 //
 //   POST /sync/v1/exchange       docs/spec/sync.md; the leaf is who its certificate says
+//       ?name=ID                 by which it can be gone on with after a cut: &ask=1 answers how
+//       many
+//                                bytes of it are here, &from=N&have=M brings the rest from byte N
+//                                and gets the answer from byte M
 //   GET /sync/v1/news?after=N    answers once the leaf's feed goes beyond N: "1", else "0" in the
 //   end
 class SyncEndpoint {
@@ -43,11 +48,20 @@ class SyncEndpoint {
  private:
   struct Line {
     std::mutex mutex;
-    std::uint64_t exchange = 0;  // guarded by mutex: the newest one begun
+    // All below guarded by mutex.
+    std::uint64_t newest = 0;  // of the requests begun
+    int open = 0;              // of them, those not over yet
+    std::unique_ptr<HubSide> call;
+    std::chrono::steady_clock::time_point lastUsed;
   };
 
+  class Opened;
   storage::LeafRow leafOf(const Request& request);
   Response exchange(Request& request);
+  std::uint64_t begin(const Request& request, const storage::LeafRow& leaf, Line& line);
+  static std::unique_lock<std::mutex> turnOf(Line& line, std::uint64_t mine);
+  static void takeFrom(Line& line, const std::function<void(HubSide&)>& use);
+  void forgetOldOnes();
   Response news(Request& request);
   bool waitForNews(const Request& request, const storage::LeafRow& leaf, std::uint64_t after);
   std::shared_ptr<Line> lineOf(const std::string& leaf);

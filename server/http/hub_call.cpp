@@ -1,0 +1,83 @@
+#include "server/http/hub_call.h"
+
+#include <charconv>
+
+#include "crypto/failure.h"
+#include "crypto/hash.h"
+#include "server/http/json.h"
+
+namespace waystation::http {
+namespace {
+
+constexpr std::string_view kPath = "/sync/v1/exchange";
+constexpr std::size_t kNameBytes = 8;
+
+// The line's fault, not that of what was said.
+bool isOfTheLine(const Failure& failure) {
+  return failure.code().starts_with("net.") && !failure.code().starts_with("net.answer");
+}
+
+}  // namespace
+
+Failure refusalOf(const ClientResponse& response) {
+  try {
+    const Json body = parseJson(response.body);
+    return Failure(body.at("code").get<std::string>(), body.at("detail").get<std::string>());
+  } catch (const std::exception&) {
+    return Failure("sync.refused", "Headquarters answered with HTTP status " +
+                                       std::to_string(response.status) + ".");
+  }
+}
+
+// Asks how much of the request the hub has; false where it knows nothing of it any more.
+bool HubCall::goOn(Client& client, std::size_t& from) {
+  const ClientResponse told =
+      client.send("POST", std::string(kPath) + "?name=" + name_ + "&ask=1", {});
+  const char* const end = told.body.data() + told.body.size();
+  const auto [at, error] = std::from_chars(told.body.data(), end, from);
+  bytesDown_ += told.body.size();
+  return told.status == 200 && error == std::errc() && at == end && from <= body_.size();
+}
+
+ClientResponse HubCall::send(Client& client, std::size_t from,
+                             const std::map<std::string, std::string>& headers) {
+  std::string path = std::string(kPath) + "?name=" + name_;
+  if (from + answered_ > 0) {
+    path += "&from=" + std::to_string(from) + "&have=" + std::to_string(answered_);
+  }
+  const std::string_view rest = std::string_view(body_).substr(from);
+  bytesUp_ += rest.size();
+  return client.send("POST", path, headers, rest, [&](std::string_view bytes) {
+    answered_ += bytes.size();
+    bytesDown_ += bytes.size();
+    leaf_->receive(bytes);
+  });
+}
+
+sync::ExchangeOutcome HubCall::exchange(Client& client, std::size_t upBytes,
+                                        const std::map<std::string, std::string>& headers) {
+  try {
+    std::size_t from = 0;
+    if (leaf_ && !goOn(client, from)) leaf_.reset();
+    if (!leaf_) {
+      leaf_ = std::make_unique<sync::LeafExchange>(node_.replica(), node_.connections(),
+                                                   node_.signingKey(), upBytes);
+      body_ = leaf_->request();
+      name_ = crypto::toHex(node_.random().bytes(kNameBytes));
+      answered_ = 0;
+      from = 0;
+    }
+    const ClientResponse answer = send(client, from, headers);
+    if (answer.status != 200) throw refusalOf(answer);
+    const std::unique_ptr<sync::LeafExchange> whole = std::move(leaf_);
+    return whole->finish();
+  } catch (const Failure& failure) {
+    if (!isOfTheLine(failure)) leaf_.reset();
+    throw;
+  } catch (...) {
+    leaf_.reset();
+    throw;
+  }
+}
+
+}  // namespace waystation::http

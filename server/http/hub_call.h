@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "crypto/failure.h"
+#include "server/http/client.h"
+#include "server/node.h"
+#include "sync/leaf.h"
+
+namespace waystation::http {
+
+// What the hub said instead of an answer.
+Failure refusalOf(const ClientResponse& response);
+
+// The exchanges of a leaf with its hub, one after the other. One that the line cut goes on where it
+// was: the hub keeps what it had of it for some minutes (docs/spec/sync.md, "A cut exchange").
+class HubCall {
+ public:
+  // Borrows the node.
+  explicit HubCall(server::Node& node) : node_(node) {}
+
+  // One exchange, or the rest of the one that was cut; `headers` go with it. `upBytes`: as for
+  // sync::LeafExchange. Throws what Client::send() throws, what the hub refuses it for, and what
+  // the answer's frames throw.
+  sync::ExchangeOutcome exchange(Client& client, std::size_t upBytes,
+                                 const std::map<std::string, std::string>& headers = {});
+
+  // Whether the line cut the last one, so that the next call goes on with it.
+  bool isCut() const { return leaf_ != nullptr; }
+  // Begins anew the next time: the hub is another one.
+  void forget() { leaf_.reset(); }
+
+  // Bytes of bodies handed to the line and taken from it since the start.
+  std::uint64_t bytesUp() const { return bytesUp_; }
+  std::uint64_t bytesDown() const { return bytesDown_; }
+
+ private:
+  bool goOn(Client& client, std::size_t& from);
+  ClientResponse send(Client& client, std::size_t from,
+                      const std::map<std::string, std::string>& headers);
+
+  server::Node& node_;
+  std::unique_ptr<sync::LeafExchange> leaf_;  // of an exchange that is not over
+  std::string name_;                          // by which the hub knows it
+  std::string body_;
+  std::uint64_t answered_ = 0;  // bytes of the answer that have come
+  std::uint64_t bytesUp_ = 0;
+  std::uint64_t bytesDown_ = 0;
+};
+
+}  // namespace waystation::http
