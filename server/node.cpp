@@ -22,6 +22,7 @@ constexpr std::int64_t kHeadquartersDays = 825;
 constexpr std::int64_t kClockSlackSeconds = kDaySeconds;  // offices' clocks are not exact
 
 constexpr std::string_view kSigningSeed = "identity.signing-seed";
+constexpr std::string_view kSealingKey = "identity.sealing-key";
 constexpr std::string_view kTlsKey = "identity.tls-key";
 constexpr std::string_view kTlsCertificate = "identity.tls-certificate";
 constexpr std::string_view kAuthority = "identity.authority";
@@ -43,6 +44,7 @@ void createIdentity(storage::Store& store, const NodeConfig& config, crypto::Ran
                     std::int64_t now) {
   const crypto::SigningKey signing = crypto::SigningKey::generate(random);
   store.setMeta(kSigningSeed, signing.seed().view());
+  store.setMeta(kSealingKey, crypto::RecipientKey::generate(random).privateKey().view());
   const bool isHq = config.role == Role::kHeadquarters;
   const crypto::KeyAndCertificate authority = crypto::createAuthority(
       "Waystation " + config.name, now - kClockSlackSeconds, now + kAuthorityDays * kDaySeconds);
@@ -184,6 +186,7 @@ void Node::openReplica() {
                                          directory_.string() + " and run `waystation init` again.");
   }
   signingKey_ = std::make_unique<crypto::SigningKey>(crypto::Secret::copyOf(*seed));
+  openSealingKey(store);
   sync::ReplicaSettings settings;
   settings.node = config_.name;
   settings.hasHub = !isHeadquarters();
@@ -202,6 +205,19 @@ void Node::openReplica() {
     if (listener) listener(forHub, forLeaves);
   };
   replica_ = std::make_unique<sync::Replica>(*writer, clock_, random_, std::move(settings));
+}
+
+// A node made before there were bundles gets its key now.
+void Node::openSealingKey(storage::Store& store) {
+  std::optional<std::string> kept = store.meta(kSealingKey);
+  if (!kept) {
+    const crypto::RecipientKey fresh = crypto::RecipientKey::generate(random_);
+    kept = std::string(fresh.privateKey().view());
+    storage::Transaction transaction(store.database());
+    store.setMeta(kSealingKey, *kept);
+    transaction.commit();
+  }
+  sealingKey_ = std::make_unique<crypto::RecipientKey>(crypto::Secret::copyOf(*kept));
 }
 
 NodeConfig Node::config() const {

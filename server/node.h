@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "crypto/certificate.h"
+#include "crypto/hpke.h"
 #include "crypto/key_slots.h"
 #include "crypto/random.h"
 #include "crypto/secret.h"
@@ -92,6 +93,8 @@ class Node {
   crypto::Random& random() { return random_; }
   const cases::Programmes& programmes() const { return programmes_; }
   const crypto::SigningKey& signingKey() const { return *signingKey_; }
+  // What bundles for this node are sealed to.
+  const crypto::RecipientKey& sealingKey() const { return *sealingKey_; }
   // Counts one more in the high-water mark and in the records (storage/high_water_mark.h). Throws
   // as HighWaterMark::raise.
   void raiseMark();
@@ -142,6 +145,7 @@ class Node {
   void openKeys(const crypto::SlotSecret& secret);
   void openAttachments();
   void openReplica();
+  void openSealingKey(storage::Store& store);
 
   std::filesystem::path directory_;
   mutable std::mutex configMutex_;
@@ -157,6 +161,7 @@ class Node {
   std::unique_ptr<storage::HighWaterMark> mark_;
   std::unique_ptr<sync::Replica> replica_;
   std::unique_ptr<crypto::SigningKey> signingKey_;
+  std::unique_ptr<crypto::RecipientKey> sealingKey_;
   std::mutex listenerMutex_;
   std::function<void(bool, bool)> listener_;
 };

@@ -222,6 +222,15 @@ class Store {
   // Leaves no byte of what was deleted in the database's file; outside of a transaction.
   void scrub();
 
+  // Bundles. Of those read, the last thousand are remembered.
+  void addBundleRead(std::string_view id, std::string_view peer, std::int64_t atMs);
+  std::optional<std::int64_t> bundleRead(std::string_view id);  // when
+  void keepBundle(const KeptBundleRow& row);
+  void addBundlePiece(std::string_view id, std::uint64_t piece, std::string_view bytes);
+  std::optional<std::string> bundlePiece(std::string_view id, std::uint64_t piece);
+  std::vector<KeptBundleRow> keptBundles();  // in the order in which they were made
+  void removeKeptBundle(std::string_view id);
+
   // The search index: a projection, rebuilt from the records at any time.
   void putSearch(std::int64_t recordRow, std::string_view words);
   void removeSearch(std::int64_t recordRow);

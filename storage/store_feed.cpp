@@ -15,7 +15,7 @@ std::uint64_t unsignedOf(std::int64_t value) {
 
 constexpr const char* kLeafColumns =
     "SELECT leaf, name, public_key, certificate_hash, incarnation, feed_acked, last_contact_ms, "
-    "revoked, home, offices FROM leaves ";
+    "revoked, home, offices, sealing_key FROM leaves ";
 
 // Names of offices hold no line ends.
 std::string joinedLines(const std::vector<std::string>& names) {
@@ -44,7 +44,8 @@ LeafRow readLeaf(const Statement& statement) {
           statement.integer(6),
           statement.integer(7) != 0,
           statement.text(8),
-          lines(statement.text(9))};
+          lines(statement.text(9)),
+          statement.text(10)};
 }
 
 }  // namespace
@@ -52,11 +53,12 @@ LeafRow readLeaf(const Statement& statement) {
 std::int64_t Store::addLeaf(const LeafRow& row) {
   db_.statement(
          "INSERT INTO leaves(name, public_key, certificate_hash, incarnation, feed_acked, "
-         "last_contact_ms, revoked, home) VALUES(?, ?, ?, 0, 0, 0, 0, ?)")
+         "last_contact_ms, revoked, home, sealing_key) VALUES(?, ?, ?, 0, 0, 0, 0, ?, ?)")
       .bindText(1, row.name)
       .bindBlob(2, row.publicKey)
       .bindText(3, row.certificateHash)
       .bindText(4, row.home)
+      .bindBlob(5, row.sealingKey)
       .run();
   return db_.lastInsertRowId();
 }
@@ -64,8 +66,8 @@ std::int64_t Store::addLeaf(const LeafRow& row) {
 void Store::putLeaf(const LeafRow& row) {
   db_.statement(
          "UPDATE leaves SET public_key = ?, certificate_hash = ?, incarnation = ?, "
-         "feed_acked = ?, last_contact_ms = ?, revoked = ?, home = ?, offices = ? "
-         "WHERE leaf = ?")
+         "feed_acked = ?, last_contact_ms = ?, revoked = ?, home = ?, offices = ?, "
+         "sealing_key = ? WHERE leaf = ?")
       .bindBlob(1, row.publicKey)
       .bindText(2, row.certificateHash)
       .bind(3, signedOf(row.incarnation))
@@ -74,7 +76,8 @@ void Store::putLeaf(const LeafRow& row) {
       .bind(6, row.revoked ? 1 : 0)
       .bindText(7, row.home)
       .bindText(8, joinedLines(row.offices))
-      .bind(9, row.leaf)
+      .bindBlob(9, row.sealingKey)
+      .bind(10, row.leaf)
       .run();
 }
 

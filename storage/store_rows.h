@@ -74,6 +74,7 @@ struct LeafRow {
   bool revoked = false;
   std::string home;                  // of a phone: the office it belongs to; empty: it is an office
   std::vector<std::string> offices;  // of an office: those below it, as it announced them
+  std::string sealingKey;            // X25519: bundles for it are sealed to it; empty: not known
 };
 
 // A phone or office further down, as the leaf above it announced it: whose signature its changes
@@ -200,6 +201,15 @@ struct ConflictCount {
   std::string kind;
   std::string rootKind;
   std::int64_t records = 0;
+};
+
+// A bundle whose turn has not come: sealed, as it came.
+struct KeptBundleRow {
+  std::string id;
+  std::string peer;
+  std::uint64_t part = 0;
+  std::int64_t madeMs = 0;
+  std::uint64_t bytes = 0;
 };
 
 struct RecordQuery {

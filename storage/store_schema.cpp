@@ -181,6 +181,18 @@ CREATE INDEX seals_of_the_hub ON seals(seal) WHERE signer = '';
 ALTER TABLE quarantine ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE quarantine ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE quarantine ADD COLUMN salt BLOB NOT NULL DEFAULT x'';
+)sql",
+                                                      // Bundles on a stick: the leaf's key that
+                                                      // they are sealed to; those that were read,
+                                                      // and those kept until it is their turn.
+                                                      R"sql(
+ALTER TABLE leaves ADD COLUMN sealing_key BLOB NOT NULL DEFAULT x'';
+CREATE TABLE bundles_read(id BLOB PRIMARY KEY, peer TEXT NOT NULL, at_ms INTEGER NOT NULL);
+CREATE TABLE bundles_kept(
+  id BLOB PRIMARY KEY, peer TEXT NOT NULL, part INTEGER NOT NULL, made_ms INTEGER NOT NULL,
+  bytes INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE bundle_pieces(
+  id BLOB NOT NULL, piece INTEGER NOT NULL, bytes BLOB NOT NULL, UNIQUE(id, piece));
 )sql"};
   return migrations;
 }

@@ -74,6 +74,13 @@ class HubErasures {
   // Whether the frame was one of these.
   bool take(Replica& replica, storage::Connections& connections, const storage::LeafRow& leaf,
             const Frame& frame);
+  // For a bundle that is written: the leaf is taken to hold what it has confirmed, or, where that
+  // turned out otherwise, is asked for all.
+  void assumeConfirmed(storage::Store& store, const storage::LeafRow& leaf, bool isKnown);
+  // What is read may come again: a leaf's confirmation counts once.
+  void countOnce() { countsOnce_ = true; }
+  // Whether the leaf holds what this hub takes it to hold.
+  bool isAsConfirmed(storage::Store& store, const storage::LeafRow& leaf) const;
   // Whether both hold the same certificates.
   bool areEqual(storage::Store& store) const { return held_ == erasureSum(store); }
   // Frames for the answer, before any of the feed. `mayFeed`: whether the feed may go on.
@@ -81,8 +88,11 @@ class HubErasures {
                      bool& mayFeed) const;
 
  private:
+  std::set<std::string> known(storage::Store& store, const storage::LeafRow& leaf) const;
+
   StateSum held_{};
   std::optional<std::set<std::string>> listed_;
+  bool countsOnce_ = false;
 };
 
 // The leaf's frames for a request: what it holds, what it was asked for, what it has destroyed.

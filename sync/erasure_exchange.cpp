@@ -41,6 +41,19 @@ ErasureCertificate certificateOf(std::string_view body, std::string_view signatu
   return certificate;
 }
 
+StateSum sumOf(const std::set<std::string>& hashes) {
+  StateSum sum{};
+  for (const std::string& hash : hashes) addTo(sum, sumFromBytes(hash));
+  return sum;
+}
+
+bool hasConfirmed(storage::Store& store, const std::string& hash, const std::string& holder) {
+  const std::vector<storage::ErasureReceiptRow> rows = store.erasureReceipts();
+  return std::any_of(rows.begin(), rows.end(), [&](const storage::ErasureReceiptRow& row) {
+    return row.hash == hash && row.holder == holder;
+  });
+}
+
 // Frames of about the usual size: the list grows for ever.
 std::string certificateFrames(CertificatesFrame head, const std::vector<ErasureCertificate>& all) {
   std::string frames;
@@ -137,6 +150,7 @@ bool HubErasures::take(Replica& replica, storage::Connections& connections,
         const std::string hash(reader.raw(kHashBytes));
         const auto records = static_cast<std::int64_t>(reader.varint());
         if (!work.store().erasure(hash)) continue;
+        if (countsOnce_ && hasConfirmed(work.store(), hash, leaf.name)) continue;
         work.store().addErasureReceipt({hash, leaf.name, replica.clock().nowMs(), records});
       }
     }
@@ -150,21 +164,35 @@ bool HubErasures::take(Replica& replica, storage::Connections& connections,
   return true;
 }
 
+// What the leaf is known to hold: what it has just listed, else what it has confirmed.
+std::set<std::string> HubErasures::known(storage::Store& store,
+                                         const storage::LeafRow& leaf) const {
+  if (listed_) return *listed_;
+  std::set<std::string> confirmed;
+  for (const storage::ErasureReceiptRow& row : store.erasureReceipts()) {
+    if (row.holder == leaf.name) confirmed.insert(row.hash);
+  }
+  return confirmed;
+}
+
+bool HubErasures::isAsConfirmed(storage::Store& store, const storage::LeafRow& leaf) const {
+  return areEqual(store) || sumOf(known(store, leaf)) == held_;
+}
+
+void HubErasures::assumeConfirmed(storage::Store& store, const storage::LeafRow& leaf,
+                                  bool isKnown) {
+  held_ = sumOf(known(store, leaf));
+  if (!isKnown) addTo(held_, sumFromBytes(std::string(kHashBytes, '\x01')));
+}
+
 std::string HubErasures::answer(storage::Store& store, Replica& replica,
                                 const storage::LeafRow& leaf, bool& mayFeed) const {
   mayFeed = true;
   if (areEqual(store)) return {};
-  std::set<std::string> known = listed_.value_or(std::set<std::string>{});
-  if (!listed_) {
-    for (const storage::ErasureReceiptRow& row : store.erasureReceipts()) {
-      if (row.holder == leaf.name) known.insert(row.hash);
-    }
-  }
-  StateSum sum{};
-  for (const std::string& hash : known) addTo(sum, sumFromBytes(hash));
+  const std::set<std::string> known = this->known(store, leaf);
   // It holds what this hub does not know it to hold: one of the two was restored. Until that is
   // said, nothing is fed that might have been erased.
-  mayFeed = sum == held_;
+  mayFeed = sumOf(known) == held_;
   std::vector<ErasureCertificate> certificates;
   for (const storage::ErasureRow& row : store.erasures()) {
     if (mayFeed && known.contains(row.hash)) continue;

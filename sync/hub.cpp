@@ -26,13 +26,15 @@ std::string prefixOf(const std::string& hash) {
 }  // namespace
 
 void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey,
-               const std::string& certificateHash, const std::string& home) {
+               const std::string& certificateHash, const std::string& home,
+               const std::string& sealingKey) {
   storage::Store& store = work.store();
   if (std::optional<storage::LeafRow> known = store.leafByName(name)) {
     known->publicKey = publicKey;
     known->certificateHash = certificateHash;
     known->revoked = false;
     known->home = home;
+    known->sealingKey = sealingKey;
     store.putLeaf(*known);
     refillFeed(work, *known);
     return;
@@ -42,6 +44,7 @@ void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey
   leaf.publicKey = publicKey;
   leaf.certificateHash = certificateHash;
   leaf.home = home;
+  leaf.sealingKey = sealingKey;
   leaf.leaf = store.addLeaf(leaf);
   refillFeed(work, leaf);
 }
@@ -115,9 +118,16 @@ void HubExchange::hello(const Hello& hello) {
   const storage::Connections::Lease reader = connections_.reader();
   storage::Store store(*reader);
   lost_ = rewind_ = hasLost(store, hello.feed);
+  if (lost_ && byBundle_) {
+    throw Failure("bundle.needs-link",
+                  "This node was restored, and has lost what it had sent to " + leaf_.name +
+                      ". Nothing of the bundle was taken; connect the office once by the link, "
+                      "which brings it back.");
+  }
 }
 
 void HubExchange::receipts(const std::vector<std::string>& roots) {
+  if (isOldBundle()) return;
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   for (const std::string& root : roots) work.store().setReleased(leaf_.leaf, root);
@@ -252,9 +262,8 @@ Agreement HubExchange::compare(Work& work, const Welcome& welcome) {
   return healingWords_.any() ? Agreement::kNotCompared : Agreement::kDiffer;
 }
 
-// The furthest that this hub knows of the leaf's chain.
-Position HubExchange::newest(storage::Store& store) {
-  const std::optional<storage::ChainRow> chain = store.chain(leaf_.leaf, leaf_.incarnation);
+Position newestOf(storage::Store& store, const storage::LeafRow& leaf) {
+  const std::optional<storage::ChainRow> chain = store.chain(leaf.leaf, leaf.incarnation);
   if (!chain) return {0, 0, prefixOf("")};
   return {chain->incarnation, chain->number, prefixOf(chain->hash)};
 }
@@ -266,7 +275,7 @@ void HubExchange::begin(storage::Store& store, const Hello& hello, Welcome& welc
   const ReplicaId incarnation = lastShown_ ? lastShown_->replica : hello.base.incarnation;
   const std::optional<storage::ChainRow> chain = store.chain(leaf_.leaf, incarnation);
   if (!chain) {
-    welcome.received = newest(store);
+    welcome.received = newestOf(store, leaf_);
     if (hello.base.number != 0) welcome.rewind = true;
   } else {
     const Position known{incarnation, chain->number, prefixOf(chain->hash)};
@@ -286,7 +295,7 @@ void HubExchange::begin(storage::Store& store, const Hello& hello, Welcome& welc
 // older copy of itself: all that it is to hold is sent again, its own lost changes with it.
 void HubExchange::noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome) {
   if (!hello.digest || welcome.rewind || leaf_.incarnation == 0) return;
-  const Position known = newest(store);
+  const Position known = newestOf(store, leaf_);
   const Dot shown = lastShown_.value_or(Dot{hello.base.incarnation, hello.base.number});
   if (shown == Dot{known.incarnation, known.number}) return;
   refill_ = true;
@@ -360,7 +369,7 @@ std::string HubExchange::answer(std::size_t downBytes) {
   bool mayFeed = true;
   body += erasures_.answer(store, replica_, leaf_, mayFeed);
   mayFeed = mayFeed && !lost_;
-  if (mayFeed) addFeed(store, feedFrom_, downBytes, body);
+  if (mayFeed) static_cast<void>(addFeed(store, feedFrom_, downBytes, body));
   body += healing;
   return body + encodeFrame(FrameType::kEnd, more_ ? std::string_view("\x01", 1) : "");
 }

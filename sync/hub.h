@@ -25,9 +25,30 @@ using Admitted =
 
 // Makes a leaf known and queues what it is to hold. `publicKey`: its Ed25519 key, 32 bytes. `home`:
 // of a phone, the office it belongs to (this hub's own node, or another whose guest it is); empty:
-// it is an office.
+// it is an office. `sealingKey`: the X25519 key that bundles for it are sealed to; empty: not
+// known.
 void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey,
-               const std::string& certificateHash, const std::string& home = "");
+               const std::string& certificateHash, const std::string& home = "",
+               const std::string& sealingKey = "");
+
+// What a hub keeps for the next bundle to a leaf, of those that it had from it.
+struct BundleStanding {
+  std::optional<Position> lacking;  // the leaf began behind this, and this hub has less
+  bool listErasures = false;        // the leaf holds others than this hub knows it to hold
+  Agreement agreement = Agreement::kNotCompared;  // at the two that follow
+  Position comparedAt;
+  std::uint64_t comparedFeed = 0;
+};
+BundleStanding readStanding(storage::Store& store, const storage::LeafRow& leaf);
+void writeStanding(storage::Store& store, const storage::LeafRow& leaf, const BundleStanding& is);
+// Where the feed for a leaf goes on, as far as it has acknowledged it.
+struct FeedPlace {
+  FeedCursor cursor;
+  bool beginsAnew = false;  // wherever the leaf stands before it
+};
+FeedPlace feedPlace(storage::Store& store, const storage::LeafRow& leaf);
+// The furthest that this hub has of the leaf's chain.
+Position newestOf(storage::Store& store, const storage::LeafRow& leaf);
 
 // One exchange from the hub's side. Frames are applied as they become whole, each in a transaction
 // of its own, so what a cut request brought is kept.
@@ -42,6 +63,17 @@ class HubExchange {
   void receive(std::string_view bytes);
   // After the whole request: the answer's body, about `downBytes` before compression.
   std::string answer(std::size_t downBytes = 8 * 1024 * 1024);
+
+  // A bundle's parts (sync/bundle.h) instead of one exchange over the link. Reading: say so before
+  // receive(), and settle() in the place of answer(): cursors that are behind what was heard since
+  // move nothing. Writing: no receive(), but parts of the answer, the feed from behind `at`, which
+  // moves to where the next part begins; moves no cursor.
+  void takesBundle();
+  BundleStanding settle();
+  std::string bundlePart(FeedCursor& at, std::size_t downBytes, bool isFirst);
+  bool hasMoreDown() const { return more_; }
+  // What was received does not follow on what this hub has.
+  bool hasGap() const { return rewind_; }
 
   std::size_t changesIn() const { return changesIn_; }
   std::size_t quarantined() const { return quarantined_; }
@@ -87,13 +119,14 @@ class HubExchange {
   void receipts(const std::vector<std::string>& roots);
   void begin(storage::Store& store, const Hello& hello, Welcome& welcome);
   void noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome);
-  Position newest(storage::Store& store);
   void startFeed(Welcome& welcome);
   std::optional<std::string> newsOfAside(storage::Store& store);
   Agreement compare(Work& work, const Welcome& welcome);
   std::string heal(const Welcome& welcome);
-  void addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
-               std::string& body);
+  FeedCursor addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
+                     std::string& body);
+  bool isOldBundle() const;
+  void moveFeed(Work& work, BundleStanding& standing);
 
   Replica& replica_;
   storage::Connections& connections_;
@@ -114,6 +147,7 @@ class HubExchange {
   bool refill_ = false;     // the leaf lacks what it once had
   std::string asideKnown_;  // what the leaf knows to be kept aside; empty: nothing
   bool more_ = false;
+  bool byBundle_ = false;
   HealingWords healingWords_;
   HubErasures erasures_;
   HealingCounts healing_;

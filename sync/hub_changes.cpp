@@ -37,6 +37,7 @@ struct HubExchange::Origin {
 // What a leaf says of the nodes below it. A name that another leaf has, or has announced, stays
 // that other's: who wants to speak under it is not believed.
 void HubExchange::subtree(const std::vector<storage::DeviceRow>& devices) {
+  if (isOldBundle()) return;
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   storage::Store& store = work.store();

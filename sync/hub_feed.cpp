@@ -26,6 +26,7 @@ struct HubExchange::FeedBuilder {
   std::size_t frameBytes = 0;
   std::size_t total = 0;
   bool stands = false;  // whether the frame begun says where the leaf stands after it
+  FeedCursor reached;   // where the leaf stands after all of it
 
   explicit FeedBuilder(const Replica& owner) : replica(owner) {}
 
@@ -44,8 +45,8 @@ struct HubExchange::FeedBuilder {
   }
 
   void standAt(std::uint64_t number, std::string within) {
-    frame.after.number = number;
-    frame.after.within = std::move(within);
+    frame.after.number = reached.number = number;
+    frame.after.within = reached.within = std::move(within);
     stands = true;
     if (frameBytes >= sizes.next()) flush();
   }
@@ -111,9 +112,10 @@ struct HubExchange::FeedBuilder {
   }
 };
 
-void HubExchange::addFeed(storage::Store& store, const FeedCursor& from, std::size_t downBytes,
-                          std::string& body) {
+FeedCursor HubExchange::addFeed(storage::Store& store, const FeedCursor& from,
+                                std::size_t downBytes, std::string& body) {
   FeedBuilder builder(replica_);
+  builder.reached = from;
   FeedCursor at = from;
   while (!more_) {
     const std::vector<storage::FeedRow> rows = store.feedAfter(leaf_.leaf, at.number, kRowsAtOnce);
@@ -146,6 +148,7 @@ void HubExchange::addFeed(storage::Store& store, const FeedCursor& from, std::si
   }
   builder.flush();
   body += builder.frames.take();
+  return builder.reached;
 }
 
 }  // namespace waystation::sync

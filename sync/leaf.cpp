@@ -16,10 +16,6 @@ std::string stateKey(const std::string& hub) {
   return hub.empty() ? "hub.state" : "hub.state." + hub;
 }
 
-std::string prefixOf(const std::string& hash) {
-  return hash.substr(0, kHashPrefixSize);
-}
-
 }  // namespace
 
 void writeLeafState(storage::Store& store, const std::string& hub, const LeafState& state) {
@@ -113,16 +109,7 @@ std::string LeafExchange::request() {
 // How far the hub has come, as a link of this node's own chain.
 void LeafExchange::acknowledge(storage::Store& store, const Welcome& welcome, LeafState& state) {
   const Position& received = welcome.received ? *welcome.received : sent_;
-  const std::optional<storage::UpwardRow> link =
-      store.upward(received.incarnation, received.number);
-  const bool isOtherHistory = link ? prefixOf(link->hash) != received.hashPrefix
-                                   : received.incarnation == replica_.incarnation();
-  if (isOtherHistory) {
-    throw Failure("sync.forked",
-                  "Headquarters holds another history of this office than this server does: its "
-                  "disk was set back or copied while it ran. Nothing was lost; restart the server, "
-                  "and if this stays, ask headquarters to enrol it again.");
-  }
+  const std::optional<storage::UpwardRow> link = linkAtHub(store, received);
   if (link) {
     state.acknowledged = received;
     state.acknowledgedSeq = link->seq;
@@ -138,6 +125,7 @@ void LeafExchange::acknowledge(storage::Store& store, const Welcome& welcome, Le
 }
 
 void LeafExchange::welcome(const Welcome& welcome) {
+  if (bundle_) return welcomeByBundle(welcome);
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   storage::Store& store = work.store();
@@ -180,7 +168,7 @@ void LeafExchange::receive(std::string_view bytes) {
       welcome(decodeWelcome(frame->payload));
     } else if (frame->type == FrameType::kFeed && welcomed_) {
       applyFeed(unpack_.feed(frame->payload));
-    } else if (frame->type == FrameType::kAside && welcomed_) {
+    } else if (frame->type == FrameType::kAside && welcomed_ && !bundleIsOld_) {
       hearOfAside(decodeAside(frame->payload));
     } else if (frame->type == FrameType::kEnd && welcomed_) {
       if (!frame->payload.empty() && frame->payload[0] != 0) outcome_.more = true;

@@ -9,6 +9,7 @@
 
 #include "crypto/signature.h"
 #include "storage/database.h"
+#include "sync/bundle_format.h"
 #include "sync/erasure.h"
 #include "sync/feed_codec.h"
 #include "sync/frame.h"
@@ -28,6 +29,15 @@ struct LeafState {
 // `hub`: its name where a node has more than one, a phone that is a guest at other offices.
 LeafState readLeafState(storage::Store& store, const std::string& hub = "");
 void writeLeafState(storage::Store& store, const std::string& hub, const LeafState& state);
+
+// The next bundle asks the hub for all of its feed, unless the feed has moved until then.
+void askForFeedAnew(storage::Store& store, const std::string& hub = "");
+
+// A place in the chain of what goes up, as a link and as a journal entry.
+struct ChainPlace {
+  Position position;
+  std::int64_t seq = 0;
+};
 
 struct ExchangeOutcome {
   std::size_t changesUp = 0;
@@ -54,6 +64,14 @@ class LeafExchange {
   std::string request();
   // Bytes of the answer as they arrive. Throws what frames and changes throw.
   void receive(std::string_view bytes);
+  // Instead of request(): one part of a bundle (sync/bundle.h), the changes behind `at`, which
+  // moves to where the next part begins. Moves no cursor.
+  std::string bundlePart(ChainPlace& at, bool isFirst);
+  bool hasMoreUp() const { return moreUp_; }
+  std::size_t changesUp() const { return outcome_.changesUp; }
+  // What is received is a part of this bundle, which may be old: it is taken as far as it leads on.
+  void takesBundle(const BundleManifest& manifest) { bundle_ = manifest; }
+
   // The answer is over. Throws Failure("sync.cut") where it is not whole: what came is kept.
   ExchangeOutcome finish();
 
@@ -63,7 +81,11 @@ class LeafExchange {
   void addDigest(storage::Store& store);
   void addSubtree(storage::Store& store, const std::string& announced, std::string& body);
   void welcome(const Welcome& welcome);
+  std::optional<storage::UpwardRow> linkAtHub(storage::Store& store, const Position& received);
   void acknowledge(storage::Store& store, const Welcome& welcome, LeafState& state);
+  void acknowledgeByBundle(storage::Store& store, const Welcome& welcome, LeafState& state);
+  void welcomeByBundle(const Welcome& welcome);
+  bool isNews(storage::Store& store, const FeedCursor& after);
   void applyFeed(const FeedFrame& frame);
   void applyItem(Work& work, const FeedItem& item);
   bool addReturned(storage::Store& store, std::string& body);
@@ -95,8 +117,11 @@ class LeafExchange {
   bool welcomed_ = false;
   bool ended_ = false;
   bool moreUp_ = false;
-  std::int64_t sentSeq_ = 0;  // the last journal entry that this exchange sends
-  Position sent_;             // the link of it, or where the hello said that the hub stands
+  std::optional<BundleManifest> bundle_;
+  bool bundleIsOld_ = false;            // this leaf has heard later things than it says
+  std::optional<std::int64_t> behind_;  // send what is behind this journal entry
+  std::int64_t sentSeq_ = 0;            // the last journal entry that this exchange sends
+  Position sent_;  // the link of it, or where the hello said that the hub stands
   ExchangeOutcome outcome_;
 };
 

@@ -112,7 +112,7 @@ struct LeafExchange::UpFrames {
 void LeafExchange::addChanges(storage::Store& store, std::string& body) {
   UpFrames up(*this, store);
   std::size_t total = 0;
-  std::int64_t after = readLeafState(store, hub_).acknowledgedSeq;
+  std::int64_t after = behind_.value_or(readLeafState(store, hub_).acknowledgedSeq);
   ReplicaId announced = hello_.base.incarnation;
   while (!moreUp_) {
     const std::vector<storage::UpwardRow> links = store.upwardAfter(after, kLinksAtOnce);

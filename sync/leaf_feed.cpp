@@ -43,6 +43,7 @@ void LeafExchange::applyItem(Work& work, const FeedItem& item) {
   switch (item.type) {
     case storage::FeedType::kEnter:
       work.store().removeLeaving(item.root.bytes());
+      work.store().removeReceipt(item.root.bytes());  // not told yet, and no longer true
       ++outcome_.rootsEntered;
       break;
     case storage::FeedType::kLeave:
@@ -64,6 +65,7 @@ void LeafExchange::applyFeed(const FeedFrame& frame) {
   }
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
+  if (bundle_ && !isNews(work.store(), frame.after)) return;
   std::optional<FeedSeal> seal;
   if (notice) seal.emplace(*notice, frame, feedEpoch_);
   for (const FeedItem& item : frame.items) {

@@ -229,6 +229,8 @@ void refillFeed(Work& work, const storage::LeafRow& leaf) {
     }
   }
   store.clearFeed(leaf.leaf);
+  store.setMetaNumber("feed.base." + std::to_string(leaf.leaf),
+                      static_cast<std::int64_t>(store.numberedFeed(leaf.leaf)));
   // It may be an older copy of the leaf that asks, which holds again what it had let go of.
   for (const std::string& root : store.releasingOrReleased(leaf.leaf)) {
     store.addReleasing(leaf.leaf, root);

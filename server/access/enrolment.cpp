@@ -22,6 +22,8 @@ constexpr std::int64_t kCertificateDays = 90;
 constexpr int kMostHours = 720;
 constexpr std::string_view kPending = "enrolment.pending";
 constexpr std::string_view kHubName = "hub.name";
+constexpr std::string_view kHubKey = "hub.signing-key";
+constexpr std::string_view kHubSealingKey = "hub.sealing-key";
 
 std::int64_t nowSeconds(server::Node& node) {
   return node.clock().nowMs() / 1000;
@@ -35,9 +37,10 @@ std::string checksumOf(std::string_view payload) {
   return std::string(crypto::view(crypto::sha256(payload)).substr(0, kChecksumSize));
 }
 
-// What the office signs to show that the Ed25519 key is its own.
-std::string toProve(const std::string& office, const std::string& requestPem) {
-  return "waystation enrolment v1\n" + office + "\n" + requestPem;
+// What the office signs to show that the Ed25519 key is its own, and which X25519 key is.
+std::string toProve(const std::string& office, const std::string& requestPem,
+                    const std::string& sealingKey) {
+  return "waystation enrolment v1\n" + office + "\n" + requestPem + sealingKey;
 }
 
 bool isNodeName(std::string_view name) {
@@ -99,6 +102,7 @@ struct Joining {
   std::string office;
   std::string requestPem;
   std::string publicKey;
+  std::string sealingKey;
   std::string fingerprint;  // of all of it
 };
 
@@ -107,16 +111,17 @@ Joining readJoining(const Json& request) {
                   textOf(request, "office"),
                   textOf(request, "request"),
                   bytesOf(request, "publicKey", crypto::kSigningKeySize),
+                  bytesOf(request, "sealingKey", crypto::kHpkeKeySize),
                   {}};
   const std::string proof = bytesOf(request, "proof", crypto::kSignatureSize);
-  if (!crypto::verifySignature(joining.publicKey, toProve(joining.office, joining.requestPem),
-                               proof)) {
+  const std::string proven = toProve(joining.office, joining.requestPem, joining.sealingKey);
+  if (!crypto::verifySignature(joining.publicKey, proven, proof)) {
     throw Failure("enrolment.request-malformed",
                   "The request to join is not signed by the key that it names. Nothing was "
                   "changed.");
   }
   crypto::Sha256 hash;
-  hash.update(toProve(joining.office, joining.requestPem)).update(joining.publicKey);
+  hash.update(proven).update(joining.publicKey);
   joining.fingerprint = crypto::toHex(crypto::view(hash.finish()));
   return joining;
 }
@@ -180,11 +185,13 @@ Json askToJoin(server::Node& office, const Json& token, const crypto::KeyAndRequ
   settings.authorityPem = token.at("authority").get<std::string>();
   http::Client client(settings);
   const std::string& name = office.config().name;
-  const std::string proof = office.signingKey().sign(toProve(name, keys.requestPem));
+  const std::string& sealingKey = office.sealingKey().publicKey();
+  const std::string proof = office.signingKey().sign(toProve(name, keys.requestPem, sealingKey));
   const Json request = {{"secret", token.at("secret")},
                         {"office", name},
                         {"request", keys.requestPem},
                         {"publicKey", crypto::toBase64Url(office.signingKey().publicKey())},
+                        {"sealingKey", crypto::toBase64Url(sealingKey)},
                         {"proof", crypto::toBase64Url(proof)}};
   const http::ClientResponse answer =
       client.send("POST", "/api/v1/enrolment", {{"Content-Type", "application/json"}},
@@ -241,14 +248,16 @@ Json admit(server::Node& hq, const Json& request, std::uint16_t syncPort) {
       current["certificate"] = certificate;
       current["joined"] = joining.fingerprint;
       work.store().setMeta(spentName(joining.secret), http::canonicalJson(current));
-      sync::enrolLeaf(work, joining.office, joining.publicKey, fingerprint);
+      sync::enrolLeaf(work, joining.office, joining.publicKey, fingerprint, "", joining.sealingKey);
       return current;
     });
   }
   return {{"certificate", row.at("certificate")},
           {"authority", hq.identity().authorityPem},
           {"hq", hq.config().name},
-          {"syncPort", syncPort}};
+          {"syncPort", syncPort},
+          {"publicKey", crypto::toBase64Url(hq.signingKey().publicKey())},
+          {"sealingKey", crypto::toBase64Url(hq.sealingKey().publicKey())}};
 }
 
 void enrol(server::Node& office, const std::string& tokenText, const std::string& hqHost,
@@ -271,6 +280,8 @@ void enrol(server::Node& office, const std::string& tokenText, const std::string
                   "Headquarters answered with a certificate that is not its own. This office has "
                   "not joined.");
   }
+  const std::string key = bytesOf(answer, "publicKey", crypto::kSigningKeySize);
+  const std::string sealingKey = bytesOf(answer, "sealingKey", crypto::kHpkeKeySize);
   server::NodeConfig config = office.config();
   config.hqHost = hqHost;
   config.hqSyncPort = answer.at("syncPort").get<std::uint16_t>();
@@ -278,11 +289,19 @@ void enrol(server::Node& office, const std::string& tokenText, const std::string
   office.changeConfig(config);
   office.write([&](sync::Work& work) {
     work.store().setMeta(kHubName, token.at("hq").get<std::string>());
+    work.store().setMeta(kHubKey, key);
+    work.store().setMeta(kHubSealingKey, sealingKey);
     work.store().setMeta(kPending, "");
     // The master key is sealed to it when the node is opened the next time.
     if (token.contains("recovery")) {
       server::setRecoveryKey(work.store(), bytesOf(token, "recovery", crypto::kHpkeKeySize));
     }
+  });
+}
+
+HubKeys hubKeys(server::Node& office) {
+  return office.read([](storage::Store& store) {
+    return HubKeys{store.meta(kHubKey).value_or(""), store.meta(kHubSealingKey).value_or("")};
   });
 }
 

@@ -22,8 +22,9 @@ namespace waystation::access {
 // "node.not-headquarters", "enrolment.office-malformed", "enrolment.hours-malformed" (1 to 720).
 std::string issueToken(server::Node& hq, const std::string& office, int validHours = 72);
 
-// HQ's answer to POST /api/v1/enrolment {"secret", "office", "request", "publicKey", "proof"}:
-// {"certificate", "authority", "hq", "syncPort"}. Spends the token and makes the office known in
+// HQ's answer to POST /api/v1/enrolment {"secret", "office", "request", "publicKey",
+// "sealingKey", "proof"}: {"certificate", "authority", "hq", "syncPort", "publicKey",
+// "sealingKey"}. Spends the token and makes the office known in
 // one transaction; the same request sent again (its answer was lost) is answered the same. Throws
 // Failure: "enrolment.token-unknown", "enrolment.token-expired", "enrolment.token-spent",
 // "enrolment.request-malformed".
@@ -35,6 +36,14 @@ http::Json admit(server::Node& hq, const http::Json& request, std::uint16_t sync
 // answers).
 void enrol(server::Node& office, const std::string& tokenText, const std::string& hqHost,
            std::uint16_t hqPort);
+
+// HQ's Ed25519 and X25519 keys, which the office learnt when it joined; empty: not enrolled, or
+// before there were bundles.
+struct HubKeys {
+  std::string signingKey;
+  std::string sealingKey;
+};
+HubKeys hubKeys(server::Node& office);
 
 // What an office remembers of HQ's name, which HQ's certificate bears; empty: not enrolled.
 std::string hubName(server::Node& office);

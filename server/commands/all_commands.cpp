@@ -8,19 +8,13 @@ namespace waystation::commands {
 const std::vector<Command>& allCommands() {
   static const std::vector<Command> commands = [] {
     std::vector<Command> all = {
-        initCommand(),        issueTokenCommand(),
-        enrolCommand(),       userAddCommand(),
-        serveCommand(),       statusCommand(),
-        syncNowCommand(),     syncPauseCommand(),
-        syncResumeCommand(),  importCommand(),
-        checkCommand(),       reindexCommand(),
-        keyListCommand(),     keyAddCommand(),
-        keyRemoveCommand(),   keyTestCommand(),
-        keyRecoverCommand(),  keyExportCommand(),
-        recoveryKeyCommand(), backupCommand(),
-        restoreCommand(),     restoreDiscardOldCommand(),
-        eraseCommand(),       erasuresCommand(),
-        keyRotateCommand(),
+        initCommand(),        issueTokenCommand(),  enrolCommand(),      userAddCommand(),
+        serveCommand(),       statusCommand(),      syncNowCommand(),    syncPauseCommand(),
+        syncResumeCommand(),  bundleWriteCommand(), bundleReadCommand(), importCommand(),
+        checkCommand(),       reindexCommand(),     keyListCommand(),    keyAddCommand(),
+        keyRemoveCommand(),   keyTestCommand(),     keyRecoverCommand(), keyExportCommand(),
+        recoveryKeyCommand(), backupCommand(),      restoreCommand(),    restoreDiscardOldCommand(),
+        eraseCommand(),       erasuresCommand(),    keyRotateCommand(),
     };
     for (Command& command : all) {
       std::vector<Option>& options = command.form.options;

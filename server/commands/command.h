@@ -70,6 +70,8 @@ Command keyTestCommand();
 Command keyRecoverCommand();
 Command keyExportCommand();
 Command recoveryKeyCommand();
+Command bundleWriteCommand();
+Command bundleReadCommand();
 
 // Options that several commands take.
 Option dataOption();

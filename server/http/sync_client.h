@@ -86,6 +86,9 @@ class SyncClient {
   // start(). Throws what went wrong: "sync.not-enrolled", "net.*", what HQ answers.
   ExchangeSummary syncNow(const Progress& progress = {});
 
+  // No exchange goes on while it is held: a bundle is read. Waits for the one that does.
+  std::unique_lock<std::mutex> holdLine() { return std::unique_lock(line_); }
+
   LinkView view() const;
 
  private:

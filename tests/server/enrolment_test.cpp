@@ -42,6 +42,10 @@ TEST_F(EnrolmentTest, AnOfficeJoinsWithATokenAndIsKnown) {
   const auto leaf = hq_.node().read([](storage::Store& store) { return store.leafByName("NBO"); });
   ASSERT_TRUE(leaf);
   EXPECT_EQ(leaf->publicKey, office_.node().signingKey().publicKey());
+  EXPECT_EQ(leaf->sealingKey, office_.node().sealingKey().publicKey());
+  const HubKeys keys = hubKeys(office_.node());
+  EXPECT_EQ(keys.signingKey, hq_.node().signingKey().publicKey());
+  EXPECT_EQ(keys.sealingKey, hq_.node().sealingKey().publicKey());
 }
 
 TEST_F(EnrolmentTest, ATokenIsGoodOnce) {
@@ -59,12 +63,14 @@ TEST_F(EnrolmentTest, AnAnswerThatWasLostIsGivenAgain) {
     const std::string coded = token.substr(token.rfind("wst1.") + 5);
     const http::Json payload =
         http::parseJson(crypto::fromBase64Url(coded.substr(0, coded.find('.'))));
-    const std::string proof =
-        office_.node().signingKey().sign("waystation enrolment v1\nNBO\n" + keys.requestPem);
+    const std::string& sealingKey = office_.node().sealingKey().publicKey();
+    const std::string proof = office_.node().signingKey().sign("waystation enrolment v1\nNBO\n" +
+                                                               keys.requestPem + sealingKey);
     return http::Json{{"secret", payload.at("secret")},
                       {"office", "NBO"},
                       {"request", keys.requestPem},
                       {"publicKey", crypto::toBase64Url(office_.node().signingKey().publicKey())},
+                      {"sealingKey", crypto::toBase64Url(sealingKey)},
                       {"proof", crypto::toBase64Url(proof)}};
   }();
   const http::Json first = admit(hq_.node(), request, 1);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/hpke.h"
 #include "sync/hub.h"
 #include "sync/leaf.h"
 #include "tests/support/manual_clock.h"
@@ -38,6 +39,7 @@ class TestNode {
   sync::Replica& replica() { return *replica_; }
   storage::Connections& connections() { return *connections_; }
   const crypto::SigningKey& key() const { return key_; }
+  const crypto::RecipientKey& sealingKey() const { return sealingKey_; }
   SeededRandom& random() { return random_; }
   ManualClock& clock() { return clock_; }
   const std::string& name() const { return name_; }
@@ -57,6 +59,7 @@ class TestNode {
   ManualClock clock_;
   SeededRandom random_;
   crypto::SigningKey key_;
+  crypto::RecipientKey sealingKey_;
   std::unique_ptr<storage::Connections> connections_;
   std::unique_ptr<sync::Replica> replica_;
 };

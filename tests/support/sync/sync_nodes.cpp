@@ -47,7 +47,8 @@ TestNode::TestNode(std::string name, bool hasHub, std::uint64_t seed, std::strin
       hasHub_(hasHub),
       below_(below || !home_.empty()),
       random_(seed),
-      key_(crypto::SigningKey::generate(random_)) {
+      key_(crypto::SigningKey::generate(random_)),
+      sealingKey_(crypto::Secret::copyOf(SeededRandom(~seed).bytes(crypto::kHpkeKeySize))) {
   std::unique_ptr<storage::Database> database = storage::Database::inMemory();
   overwrite(*database, emptyStore());
   connections_ = std::make_unique<storage::Connections>(std::move(database));
@@ -143,7 +144,8 @@ std::vector<storage::QuarantineRow> TestNode::quarantine() {
 void enrol(TestNode& hub, TestNode& leaf) {
   const storage::Connections::Lease writer = hub.connections().writer();
   sync::Work work(hub.replica(), *writer);
-  sync::enrolLeaf(work, leaf.name(), leaf.key().publicKey(), "", leaf.home());
+  sync::enrolLeaf(work, leaf.name(), leaf.key().publicKey(), "", leaf.home(),
+                  leaf.sealingKey().publicKey());
   work.commit();
 }
 

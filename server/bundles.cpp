@@ -1,0 +1,126 @@
+#include "server/bundles.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "crypto/failure.h"
+#include "server/access/enrolment.h"
+#include "storage/directory_sync.h"
+
+namespace waystation::server {
+namespace {
+
+[[noreturn]] void notWritten(const std::filesystem::path& file, int error) {
+  throw Failure("bundle.not-written",
+                "The bundle " + file.string() + " could not be written: " + std::strerror(error) +
+                    ". Nothing is lost: all of it is still here; try again, on another stick if "
+                    "need be.");
+}
+
+[[noreturn]] void unreadable(const std::filesystem::path& file, int error) {
+  throw Failure("bundle.unreadable",
+                "The bundle " + file.string() + " could not be read: " + std::strerror(error) +
+                    ". What was taken of it before is kept, and reading it again goes on from "
+                    "there.");
+}
+
+// An open file that is closed when nobody reads it any more.
+struct OpenFile {
+  explicit OpenFile(int opened) : descriptor(opened) {}
+  ~OpenFile() { ::close(descriptor); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  int descriptor;
+};
+
+std::string readExactly(const OpenFile& open, const std::filesystem::path& file, std::uint64_t at,
+                        std::size_t size) {
+  std::string bytes(size, '\0');
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t count =
+        ::pread(open.descriptor, bytes.data() + done, size - done, static_cast<off_t>(at + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) unreadable(file, count < 0 ? errno : EIO);
+    done += static_cast<std::size_t>(count);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+sync::BundleNode bundleNode(Node& node) {
+  sync::BundleNode bundle{node.replica(),
+                          node.connections(),
+                          node.signingKey(),
+                          node.sealingKey(),
+                          node.config().name,
+                          {},
+                          {},
+                          {},
+                          node.admitted()};
+  if (node.isHeadquarters()) return bundle;
+  access::HubKeys keys = access::hubKeys(node);
+  bundle.hub = access::hubName(node);
+  bundle.hubKey = std::move(keys.signingKey);
+  bundle.hubSealingKey = std::move(keys.sealingKey);
+  return bundle;
+}
+
+BundleFile::BundleFile(std::filesystem::path file)
+    : file_(std::move(file)), part_(file_.string() + ".part") {
+  if (std::filesystem::exists(file_)) {
+    throw Failure("bundle.file-exists", "There is a file " + file_.string() +
+                                            " already. Nothing was written; name another one.");
+  }
+  // What an earlier try left is of no use.
+  descriptor_ = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (descriptor_ < 0) notWritten(file_, errno);
+}
+
+BundleFile::~BundleFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(part_.c_str());
+}
+
+void BundleFile::write(std::uint64_t at, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) notWritten(file_, errno);
+    at += static_cast<std::uint64_t>(count);
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+void BundleFile::keep() {
+  // A stick that can't sync has lost what it was given: better said now than where it is read.
+  if (::fsync(descriptor_) != 0) notWritten(file_, errno);
+  if (::rename(part_.c_str(), file_.c_str()) != 0) notWritten(file_, errno);
+  ::close(std::exchange(descriptor_, -1));
+  const std::filesystem::path folder = file_.parent_path();
+  if (const int error = storage::syncEntriesOf(folder.empty() ? "." : folder); error != 0) {
+    notWritten(file_, error);
+  }
+}
+
+sync::BundleSource openBundleFile(const std::filesystem::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) unreadable(file, errno);
+  const auto open = std::make_shared<OpenFile>(descriptor);
+  struct stat facts {};
+  if (::fstat(descriptor, &facts) != 0) unreadable(file, errno);
+  if (!S_ISREG(facts.st_mode)) unreadable(file, S_ISDIR(facts.st_mode) ? EISDIR : EINVAL);
+  return {static_cast<std::uint64_t>(facts.st_size),
+          [open, file](std::uint64_t at, std::size_t size) {
+            return readExactly(*open, file, at, size);
+          }};
+}
+
+}  // namespace waystation::server
