@@ -9,6 +9,7 @@
 #include "server/audit.h"
 #include "server/http/api_routes.h"
 #include "server/http/static_files.h"
+#include "server/metrics.h"
 #include "storage/high_water_mark.h"
 #include "sync/leaf.h"
 
@@ -132,8 +133,9 @@ Json statusOf(Node& node) {
 
 Application::Application(Node& node, ApplicationSettings settings)
     : node_(node), settings_(std::move(settings)), entrance_(node), pageKeys_(node), mark_(node) {
-  http::addApiRoutes(peopleRouter_, node_, entrance_,
-                     {[this] { return status(); }, [this] { return syncPort(); }});
+  http::addApiRoutes(
+      peopleRouter_, node_, entrance_,
+      {[this] { return status(); }, [this] { return syncPort(); }, [this] { return metrics(); }});
   if (!settings_.web.empty()) {
     const auto files = std::make_shared<http::StaticFiles>(settings_.web);
     peopleRouter_.setFallback([files](http::Request& request, const http::PathParameters&) {
@@ -233,6 +235,12 @@ void Application::addPageKeys(Json& status) {
     status["pageKeys"]["pages"] = state.progress.pages;
   }
   if (!state.failure.empty()) status["pageKeys"]["error"] = state.failure;
+}
+
+std::string Application::metrics() {
+  const std::int64_t entries =
+      node_.read([](storage::Store& store) { return auditHead(store).seq; });
+  return metricsText(status(), people_->counters(), static_cast<std::uint64_t>(entries));
 }
 
 Json Application::status() {

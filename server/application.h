@@ -49,6 +49,9 @@ class Application {
   // What GET /api/v1/sync and `waystation status` say; nothing personal.
   http::Json status();
 
+  // What GET /metrics says.
+  std::string metrics();
+
   // Who is logged in.
   access::Entrance& entrance() { return entrance_; }
 

@@ -3,21 +3,21 @@
 #include <algorithm>
 
 #include "crypto/failure.h"
+#include "crypto/hash.h"
 #include "crypto/password_hash.h"
+#include "crypto/totp.h"
+#include "server/access/password_rules.h"
 #include "server/audit.h"
 #include "server/http/json.h"
+#include "storage/named_values.h"
 
 namespace waystation::access {
 namespace {
 
 using http::Json;
 
-constexpr std::size_t kLeastPassword = 12;
 constexpr std::size_t kMostPassword = 1024;
-constexpr int kMostHashing = 4;
-constexpr std::size_t kMostTries = 10000;
-constexpr std::int64_t kForgottenAfterMs = 15 * 60 * 1000;
-constexpr std::int64_t kLongestDelayMs = 60'000;
+constexpr std::string_view kRowPrefix = "account.";
 
 // Of the product's cost and of no password: checked where there is no account, for the time.
 constexpr std::string_view kNobodysHash =
@@ -25,13 +25,7 @@ constexpr std::string_view kNobodysHash =
     "$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 std::string metaName(const std::string& name) {
-  return "account." + name;
-}
-
-bool isAccountName(std::string_view name) {
-  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-  });
+  return std::string(kRowPrefix) + name;
 }
 
 std::optional<Json> readRow(server::Node& node, const std::string& name) {
@@ -45,7 +39,42 @@ std::optional<Json> readRow(server::Node& node, const std::string& name) {
 Account accountOf(const std::string& name, const Json& row) {
   return {name, row.at("role").get<std::string>(),
           row.at("programmes").get<std::map<std::string, std::string>>(),
-          row.at("language").get<std::string>()};
+          row.at("language").get<std::string>(), row.contains("totp")};
+}
+
+Failure notFound(const std::string& name) {
+  return Failure("account.not-found", "There is no account '" + name + "' here.");
+}
+
+// Changes an account's row and notes it, in one transaction.
+template <typename Change>
+auto changeRow(server::Node& node, const std::string& name, Change change) {
+  return node.write([&](sync::Work& work) {
+    const auto text = isAccountName(name) ? work.store().meta(metaName(name)) : std::nullopt;
+    if (!text) throw notFound(name);
+    Json row = http::parseJson(*text);
+    const auto result = change(work, row);
+    work.store().setMeta(metaName(name), http::canonicalJson(row));
+    return result;
+  });
+}
+
+void noteAbout(server::Node& node, sync::Work& work, const std::string& by, const char* deed,
+               Json detail) {
+  server::noteDeed(work.store(), node.clock(), {by, deed, {}, std::move(detail)});
+}
+
+// The newest step of the code's, if the code is right now and newer than `lastStep`.
+std::optional<std::uint64_t> stepOf(server::Node& node, const std::string& secret,
+                                    std::string_view code, std::uint64_t lastStep) {
+  const auto now =
+      static_cast<std::uint64_t>(node.clock().nowMs() / 1000) / crypto::kTotpStepSeconds;
+  for (std::uint64_t step = now + 1; step + 1 >= now; --step) {
+    if (step > lastStep && crypto::equalConstantTime(crypto::totpCode(secret, step), code)) {
+      return step;
+    }
+  }
+  return std::nullopt;
 }
 
 void checkRole(const std::string& role) {
@@ -55,12 +84,7 @@ void checkRole(const std::string& role) {
   throw Failure("account.role-unknown", "There is no role '" + role + "'. Roles: " + all + ".");
 }
 
-void checkNew(server::Node& node, const Account& account, std::string_view password) {
-  const std::string& name = account.name;
-  if (!isAccountName(name)) {
-    throw Failure("account.name-malformed",
-                  "An account's name is 1 to 32 small letters, digits, '.', '-' or '_'.");
-  }
+void checkRoles(server::Node& node, const Account& account) {
   checkRole(account.role);
   for (const auto& [programme, role] : account.programmes) {
     checkRole(role);
@@ -68,13 +92,15 @@ void checkNew(server::Node& node, const Account& account, std::string_view passw
       throw Failure("account.programme-unknown", "There is no programme '" + programme + "' here.");
     }
   }
-  if (password.size() < kLeastPassword || password.size() > kMostPassword || password == name) {
-    throw Failure("account.password-weak",
-                  "A password has at least 12 characters and is not the account's name.");
-  }
 }
 
 }  // namespace
+
+bool isAccountName(std::string_view name) {
+  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+  });
+}
 
 const std::vector<std::string>& roles() {
   static const std::vector<std::string> all = {"caseworker", "supervisor", "data-protection",
@@ -85,7 +111,12 @@ const std::vector<std::string>& roles() {
 
 void addAccount(server::Node& node, const Account& account, std::string_view password,
                 const std::string& by) {
-  checkNew(node, account, password);
+  if (!isAccountName(account.name)) {
+    throw Failure("account.name-malformed",
+                  "An account's name is 1 to 32 small letters, digits, '.', '-' or '_'.");
+  }
+  checkRoles(node, account);
+  checkNewPassword(password, account.name);
   const Json row = {{"role", account.role},
                     {"programmes", account.programmes},
                     {"language", account.language},
@@ -110,6 +141,82 @@ std::optional<Account> findAccount(server::Node& node, const std::string& name) 
   return accountOf(name, *row);
 }
 
+std::vector<Account> listAccounts(server::Node& node) {
+  return node.read([](storage::Store& store) {
+    std::vector<Account> accounts;
+    for (const auto& [key, value] : storage::metaUnder(store.database(), kRowPrefix)) {
+      accounts.push_back(accountOf(key.substr(kRowPrefix.size()), http::parseJson(value)));
+    }
+    return accounts;
+  });
+}
+
+void changeRoles(server::Node& node, const Account& account, const std::string& by) {
+  checkRoles(node, account);
+  changeRow(node, account.name, [&](sync::Work& work, Json& row) {
+    noteAbout(node, work, by, "account-changed",
+              {{"account", account.name},
+               {"role", account.role},
+               {"programmes", account.programmes},
+               {"before", {{"role", row.at("role")}, {"programmes", row.at("programmes")}}}});
+    row["role"] = account.role;
+    row["programmes"] = account.programmes;
+    return true;
+  });
+}
+
+void changePassword(server::Node& node, const std::string& name, std::string_view password,
+                    const std::string& by) {
+  checkNewPassword(password, name);
+  const std::string hash = crypto::hashPassword(node.random(), password);
+  changeRow(node, name, [&](sync::Work& work, Json& row) {
+    row["hash"] = hash;
+    noteAbout(node, work, by, "password-changed", {{"account", name}});
+    return true;
+  });
+}
+
+std::string beginTotp(server::Node& node, const std::string& name) {
+  const std::string secret = node.random().bytes(crypto::kTotpSecretSize);
+  changeRow(node, name, [&](sync::Work&, Json& row) {
+    row["totpBegun"] = crypto::toBase64Url(secret);
+    return true;
+  });
+  return secret;
+}
+
+bool confirmTotp(server::Node& node, const std::string& name, std::string_view code) {
+  return changeRow(node, name, [&](sync::Work& work, Json& row) {
+    if (!row.contains("totpBegun")) return false;
+    const std::string begun = row.at("totpBegun").get<std::string>();
+    const auto step = stepOf(node, crypto::fromBase64Url(begun), code, 0);
+    if (!step) return false;
+    row["totp"] = begun;
+    row["totpStep"] = *step;
+    row.erase("totpBegun");
+    noteAbout(node, work, name, "totp-on", nullptr);
+    return true;
+  });
+}
+
+void endTotp(server::Node& node, const std::string& name, const std::string& by) {
+  changeRow(node, name, [&](sync::Work& work, Json& row) {
+    for (const char* key : {"totp", "totpStep", "totpBegun"}) row.erase(key);
+    noteAbout(node, work, by, "totp-off", {{"account", name}});
+    return true;
+  });
+}
+
+bool spendTotp(server::Node& node, const std::string& name, std::string_view code) {
+  return changeRow(node, name, [&](sync::Work&, Json& row) {
+    if (!row.contains("totp")) return false;
+    const std::string secret = crypto::fromBase64Url(row.at("totp").get<std::string>());
+    const auto step = stepOf(node, secret, code, row.at("totpStep").get<std::uint64_t>());
+    if (step) row["totpStep"] = *step;
+    return step.has_value();
+  });
+}
+
 std::optional<Account> checkPassword(server::Node& node, const std::string& name,
                                      std::string_view password) {
   const std::optional<Json> row = readRow(node, name);
@@ -117,63 +224,6 @@ std::optional<Account> checkPassword(server::Node& node, const std::string& name
   const bool right = crypto::verifyPassword(hash, password.substr(0, kMostPassword));
   if (!row || !right || password.size() > kMostPassword) return std::nullopt;
   return accountOf(name, *row);
-}
-
-std::int64_t Logins::delayMs(int failures) {
-  if (failures < 3) return 0;
-  return std::min(kLongestDelayMs, std::int64_t{1000} << std::min(failures - 3, 16));
-}
-
-void Logins::forgetOld(std::int64_t nowMs) {
-  std::erase_if(tries_,
-                [&](const auto& entry) { return nowMs - entry.second.lastMs > kForgottenAfterMs; });
-  // More than that at once is an attack from many addresses; the hashes' own cost then guards.
-  if (tries_.size() >= kMostTries) tries_.clear();
-}
-
-void Logins::begin(const std::string& key) {
-  const std::int64_t now = clock_.nowMs();
-  const std::lock_guard lock(mutex_);
-  if (const auto known = tries_.find(key); known != tries_.end()) {
-    const std::int64_t wait = known->second.lastMs + delayMs(known->second.failures) - now;
-    if (wait > 0) {
-      throw Failure("access.too-soon", "After several failed tries, the next one has to wait " +
-                                           std::to_string((wait + 999) / 1000) + " s.");
-    }
-  }
-  if (hashing_ >= kMostHashing) {
-    throw Failure("busy.login", "Several people are logging in just now. Try again in a moment.");
-  }
-  ++hashing_;
-}
-
-void Logins::end(const std::string& key, bool succeeded) {
-  const std::int64_t now = clock_.nowMs();
-  const std::lock_guard lock(mutex_);
-  --hashing_;
-  if (succeeded) {
-    tries_.erase(key);
-    return;
-  }
-  if (!tries_.contains(key)) forgetOld(now);
-  Tries& tries = tries_[key];
-  ++tries.failures;
-  tries.lastMs = now;
-}
-
-std::optional<Account> Logins::logIn(const std::string& name, std::string_view password,
-                                     const std::string& clientAddress) {
-  // A name that no account can have is not kept: it may be a password typed into the wrong box.
-  const std::string key = (isAccountName(name) ? name : std::string()) + '\n' + clientAddress;
-  begin(key);
-  try {
-    const std::optional<Account> account = checkPassword(node_, name, password);
-    end(key, account.has_value());
-    return account;
-  } catch (...) {
-    end(key, false);
-    throw;
-  }
 }
 
 }  // namespace waystation::access

@@ -20,20 +20,40 @@ struct Account {
   // who have a role in it.
   std::map<std::string, std::string> programmes = {};
   std::string language = "en";
+  bool hasTotp = false;  // a second factor is asked for at the log-in
 };
 
 // "caseworker", "supervisor", "data-protection", "technician", "hq-officer", "hq-operator",
 // "reader".
 const std::vector<std::string>& roles();
 
+bool isAccountName(std::string_view name);
+
 // Throws Failure: "account.name-malformed" (1 to 32 of a-z 0-9 . - _), "account.role-unknown",
-// "account.programme-unknown", "account.password-weak" (under 12 characters, or the name),
+// "account.programme-unknown", "account.password-weak" (server/access/password_rules.h),
 // "account.exists".
 // `by`: who adds it; empty for whoever owns the machine.
 void addAccount(server::Node& node, const Account& account, std::string_view password,
                 const std::string& by = {});
 
 std::optional<Account> findAccount(server::Node& node, const std::string& name);
+std::vector<Account> listAccounts(server::Node& node);
+
+// Gives an account other roles. Throws as addAccount, and "account.not-found".
+void changeRoles(server::Node& node, const Account& account, const std::string& by);
+// Throws "account.password-weak", "account.not-found".
+void changePassword(server::Node& node, const std::string& name, std::string_view password,
+                    const std::string& by);
+
+// The second factor (crypto/totp.h). Begun: a new secret, not asked for until a code of it has been
+// confirmed. Each throws "account.not-found".
+std::string beginTotp(server::Node& node, const std::string& name);
+// False where the code is not one of the secret begun.
+bool confirmTotp(server::Node& node, const std::string& name, std::string_view code);
+void endTotp(server::Node& node, const std::string& name, const std::string& by);
+// Whether a code is right: of now, or of 30 s to either side, and newer than the last one taken.
+// Spends it.
+bool spendTotp(server::Node& node, const std::string& name, std::string_view code);
 
 // The account, if that is its password. Takes the same time whether there is such an account or
 // not. No limit on how often: that is what Logins is for.
@@ -48,10 +68,16 @@ class Logins {
   // Borrows both.
   Logins(server::Node& node, const sync::Clock& clock) : node_(node), clock_(clock) {}
 
-  // Nothing where name or password is wrong. Throws Failure("busy.login") when enough are being
-  // checked already, ("access.too-soon") while this address has to wait for this account.
+  // Nothing where name, password or code is wrong. Throws Failure("access.totp-needed") where the
+  // password is right and a code is missing, ("busy.login") when enough are being checked already,
+  // ("access.too-soon") while this address has to wait for this account.
   std::optional<Account> logIn(const std::string& name, std::string_view password,
+                               const std::optional<std::string>& code,
                                const std::string& clientAddress);
+
+  // Whether it is the account's password, under the same limits.
+  bool confirm(const std::string& name, std::string_view password,
+               const std::string& clientAddress);
 
   // How long to wait after so many failures in a row: 0 for two slips, then 1 s, doubled, 60 s at
   // most.
@@ -65,6 +91,7 @@ class Logins {
 
   void begin(const std::string& key);
   void end(const std::string& key, bool succeeded);
+  void release();
   void forgetOld(std::int64_t nowMs);
 
   server::Node& node_;

@@ -12,16 +12,6 @@ using http::Response;
 
 constexpr std::size_t kMostBody = std::size_t{4} << 20;
 
-std::optional<std::string> tokenOf(const Request& request) {
-  constexpr std::string_view kBearer = "Bearer ";
-  if (const auto field = request.header("authorization")) {
-    if (!field->starts_with(kBearer)) return std::nullopt;
-    return field->substr(kBearer.size());
-  }
-  const auto cookies = request.header("cookie");
-  return cookies ? cookieValue(*cookies, kSessionCookie) : std::nullopt;
-}
-
 bool isJson(const Request& request) {
   const std::string type = request.header("content-type").value_or("");
   constexpr std::string_view kJson = "application/json";
@@ -68,6 +58,16 @@ void Entrance::requireSameOrigin(const Request& request) {
                 "This request was made by a page of another site. Nothing was changed.");
 }
 
+std::optional<std::string> Entrance::tokenOf(const Request& request) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (const auto field = request.header("authorization")) {
+    if (!field->starts_with(kBearer)) return std::nullopt;
+    return field->substr(kBearer.size());
+  }
+  const auto cookies = request.header("cookie");
+  return cookies ? cookieValue(*cookies, kSessionCookie) : std::nullopt;
+}
+
 Json Entrance::jsonBody(Request& request) {
   if (!isJson(request)) {
     throw Failure("http.media-type", "This address takes application/json only.");
@@ -99,14 +99,15 @@ Response Entrance::logIn(Request& request) {
   const Json body = jsonBody(request);
   const std::string user = textOf(body, "user");
   const std::string password = textOf(body, "password");
-  const std::optional<Account> account = logins_.logIn(user, password, request.clientAddress);
+  const auto code = body.contains("totp") ? std::optional(textOf(body, "totp")) : std::nullopt;
+  const auto account = logins_.logIn(user, password, code, request.clientAddress);
   if (!account) {
     // What was typed as a name is noted where it is one: it may be a password.
     note(request, findAccount(node_, user) ? user : std::string(), "login-failed");
-    throw Failure("access.unauthenticated", "The name or the password is wrong.");
+    throw Failure("access.unauthenticated", "The name, the password or the code is wrong.");
   }
   note(request, account->name, "login");
-  const std::string token = sessions_.open(account->name);
+  const std::string token = sessions_.open(account->name, request.clientAddress);
   Json answer = {{"user", account->name}};
   const auto wanted = body.find("token");
   if (wanted != body.end() && wanted->is_boolean() && wanted->get<bool>()) {

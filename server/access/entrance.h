@@ -33,6 +33,12 @@ class Entrance {
   // A session for an account that has proved who it is: its token.
   std::string open(const std::string& account) { return sessions_.open(account); }
 
+  Sessions& sessions() { return sessions_; }
+  Logins& logins() { return logins_; }
+
+  // The token that a request bears, or nothing.
+  static std::optional<std::string> tokenOf(const http::Request& request);
+
   // The request's JSON body. Throws Failure("http.media-type"), ("http.body-too-large"),
   // ("json.*").
   static http::Json jsonBody(http::Request& request);

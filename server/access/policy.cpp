@@ -17,16 +17,17 @@ struct RoleRights {
   bool handOver;
   bool settle;  // lets in, or discards, what headquarters keeps aside
   bool audit;
+  bool accounts;
 };
 
 constexpr std::array kRights = {
-    RoleRights{"caseworker", true, true, true, false, false, false},
-    RoleRights{"supervisor", true, true, true, true, false, false},
-    RoleRights{"data-protection", true, true, false, false, false, true},
-    RoleRights{"technician", false, false, false, false, false, false},
-    RoleRights{"hq-officer", true, true, true, true, true, false},
-    RoleRights{"hq-operator", false, false, false, false, false, false},
-    RoleRights{"reader", true, false, false, false, false, false},
+    RoleRights{"caseworker", true, true, true, false, false, false, false},
+    RoleRights{"supervisor", true, true, true, true, false, false, false},
+    RoleRights{"data-protection", true, true, false, false, false, true, false},
+    RoleRights{"technician", false, false, false, false, false, false, true},
+    RoleRights{"hq-officer", true, true, true, true, true, false, false},
+    RoleRights{"hq-operator", false, false, false, false, false, false, false},
+    RoleRights{"reader", true, false, false, false, false, false, false},
 };
 
 const RoleRights* rightsOf(std::string_view role) {
@@ -55,6 +56,9 @@ Decision decideByRole(const RoleRights& rights, Action action) {
       return {true};
     case Action::kHandOver:
       if (!rights.handOver) return refused("A supervisor or an officer at HQ hands cases over.");
+      return {true};
+    case Action::kGiveRole:
+      if (!rights.handOver) return refused("A supervisor of the programme gives roles in it.");
       return {true};
     default:
       return refused("This is not allowed.");
@@ -103,6 +107,14 @@ Decision decide(const Account& account, Action action, const Subject& subject) {
       return decideAboutRecord(account, action, subject);
     case Action::kSeeProgramme:
       return decideIn(account, action, subject.pack);
+    case Action::kGiveRole:
+      if (subject.pack != nullptr && subject.pack->isSealed) {
+        return decideIn(account, action, subject.pack);
+      }
+      return decide(account, Action::kManageAccounts);
+    case Action::kManageAccounts:
+      if (!rights->accounts) return refused("A technician looks after the accounts.");
+      return {true};
     case Action::kSeeSelf:
     case Action::kSeeSync:
       return {true};

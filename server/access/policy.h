@@ -19,6 +19,9 @@ enum class Action {
   kSeeSelf,
   kSettleQuarantine,
   kReadAudit,
+  kManageAccounts,  // adds accounts, gives roles in open programmes, ends sessions
+  // About a programme: gives roles in it, which in a sealed one only its own supervisors do.
+  kGiveRole,
 };
 
 // What a record is to the policy: whose business it is. A record is judged by its own kind's

@@ -9,6 +9,12 @@ std::string keyOf(std::string_view token) {
   return std::string(crypto::view(crypto::sha256(token)));
 }
 
+constexpr std::size_t kNameBytes = 8;
+
+std::string nameOf(const std::string& key) {
+  return crypto::toHex(std::string_view(key).substr(0, kNameBytes));
+}
+
 }  // namespace
 
 bool Sessions::isOver(const Session& session, std::int64_t nowMs) const {
@@ -27,12 +33,12 @@ void Sessions::makeRoom(const std::string& account, std::int64_t nowMs) {
   if (count >= kSessionsPerAccount) sessions_.erase(oldest);
 }
 
-std::string Sessions::open(const std::string& account) {
+std::string Sessions::open(const std::string& account, const std::string& from) {
   const std::string token = crypto::toBase64Url(random_.bytes(32));
   const std::int64_t now = clock_.nowMs();
   const std::lock_guard lock(mutex_);
   makeRoom(account, now);
-  sessions_[keyOf(token)] = {account, now, now};
+  sessions_[keyOf(token)] = {account, from, now, now};
   return token;
 }
 
@@ -53,6 +59,34 @@ std::optional<std::string> Sessions::find(std::string_view token, bool isUse) {
 void Sessions::close(std::string_view token) {
   const std::lock_guard lock(mutex_);
   sessions_.erase(keyOf(token));
+}
+
+std::vector<Sessions::View> Sessions::list(const std::string& account,
+                                           std::string_view currentToken) {
+  const std::string current = keyOf(currentToken);
+  const std::int64_t now = clock_.nowMs();
+  const std::lock_guard lock(mutex_);
+  std::vector<View> views;
+  for (const auto& [key, session] : sessions_) {
+    if (session.account != account || isOver(session, now)) continue;
+    views.push_back({nameOf(key), session.from, session.openedMs, session.usedMs, key == current});
+  }
+  return views;
+}
+
+bool Sessions::closeNamed(const std::string& account, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  return std::erase_if(sessions_, [&](const auto& entry) {
+           return entry.second.account == account && nameOf(entry.first) == name;
+         }) > 0;
+}
+
+std::size_t Sessions::closeAll(const std::string& account, std::string_view exceptToken) {
+  const std::string except = keyOf(exceptToken);
+  const std::lock_guard lock(mutex_);
+  return std::erase_if(sessions_, [&](const auto& entry) {
+    return entry.second.account == account && entry.first != except;
+  });
 }
 
 std::string sessionCookie(std::string_view token) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/random.h"
 #include "sync/clock.h"
@@ -24,8 +25,8 @@ class Sessions {
   Sessions(const sync::Clock& clock, crypto::Random& random) : clock_(clock), random_(random) {}
 
   // A new session's token: 32 random bytes, base64url. The account's oldest goes where it has too
-  // many.
-  std::string open(const std::string& account);
+  // many. `from`: the address that it was opened from, for people to know it by.
+  std::string open(const std::string& account, const std::string& from = {});
 
   // The account's name, if the session lives. `isUse`: the idle time begins anew (a screen that
   // asks by itself for the state of the link is not a person at work).
@@ -33,9 +34,24 @@ class Sessions {
 
   void close(std::string_view token);
 
+  // A session as its owner sees it; its name opens nothing.
+  struct View {
+    std::string name;  // the beginning of its token's hash, in hexadecimal
+    std::string from;
+    std::int64_t openedMs = 0;
+    std::int64_t usedMs = 0;
+    bool isCurrent = false;  // the one that asks
+  };
+  std::vector<View> list(const std::string& account, std::string_view currentToken = {});
+  // Ends one of the account's sessions; false where it has none of that name.
+  bool closeNamed(const std::string& account, std::string_view name);
+  // Ends all of them, but for the one that asks; how many.
+  std::size_t closeAll(const std::string& account, std::string_view exceptToken = {});
+
  private:
   struct Session {
     std::string account;
+    std::string from;
     std::int64_t openedMs = 0;
     std::int64_t usedMs = 0;
   };

@@ -11,6 +11,7 @@
 #include "server/cases/masking.h"
 #include "server/cases/quarantine_service.h"
 #include "server/cases/record_service.h"
+#include "server/http/account_routes.h"
 #include "server/version.h"
 
 namespace waystation::http {
@@ -144,7 +145,8 @@ void addPeopleRoutes(Router& router, server::Node& node, access::Entrance& entra
                                  {"role", account.role},
                                  {"programmes", account.programmes},
                                  {"office", node.config().name},
-                                 {"language", account.language}});
+                                 {"language", account.language},
+                                 {"totp", account.hasTotp}});
              }));
   router.add("GET", "/api/v1/programmes",
              entrance.forPeople([&node](Request&, const PathParameters&, const Account& account) {
@@ -279,6 +281,7 @@ void addAuditRoutes(Router& router, server::Node& node, access::Entrance& entran
 void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance,
                   ApiSources sources) {
   entrance.addRoutes(router);
+  addAccountRoutes(router, node, entrance);
   addPeopleRoutes(router, node, entrance);
   addReadingRoutes(router, node, entrance);
   addWritingRoutes(router, node, entrance);
@@ -298,6 +301,13 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
   router.add("GET", "/health", [role](Request&, const PathParameters&) {
     return json(200, {{"status", "ok"}, {"role", role}, {"version", kVersion}});
   });
+  router.add("GET", "/metrics",
+             [metrics = std::move(sources.metrics)](Request&, const PathParameters&) {
+               Response response;
+               response.headers["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8";
+               if (metrics) response.body = metrics();
+               return response;
+             });
   if (!node.isHeadquarters()) return;
   router.add(
       "POST", "/api/v1/enrolment",

@@ -12,8 +12,9 @@ namespace waystation::http {
 
 // What the people's API asks of the rest of the server.
 struct ApiSources {
-  std::function<Json()> syncState;          // GET /api/v1/sync
-  std::function<std::uint16_t()> syncPort;  // told to offices that join
+  std::function<Json()> syncState;            // GET /api/v1/sync
+  std::function<std::uint16_t()> syncPort;    // told to offices that join
+  std::function<std::string()> metrics = {};  // GET /metrics, in Prometheus' text format
 };
 
 // Every address of docs/spec/http-api.yaml but those of the sync. Borrows node and entrance.

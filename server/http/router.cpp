@@ -46,6 +46,7 @@ struct StatusRule {
 // The first rule that fits decides.
 constexpr std::array kStatusRules = {
     StatusRule{"access.unauthenticated", 401},
+    StatusRule{"access.totp-needed", 401},
     StatusRule{"access.too-soon", 429},
     StatusRule{"access.login-malformed", 400},
     StatusRule{"access.*", 403},
@@ -77,8 +78,11 @@ constexpr std::array kStatusRules = {
     StatusRule{"http.*", 400},
     StatusRule{"json.unwritable", 500},
     StatusRule{"json.*", 400},
+    StatusRule{"account.exists", 409},
     StatusRule{"case.*", 422},
     StatusRule{"programme.*", 422},
+    StatusRule{"account.word-list-missing", 500},
+    StatusRule{"account.*", 422},
     StatusRule{"*.locked", 423},
     StatusRule{"busy.*", 503},
     StatusRule{"store.full", 507},

@@ -84,20 +84,24 @@ TEST_F(AccountsTest, FailedTriesMakeTheSameAddressWaitButNobodyElse) {
   add("amina", "reader");
   ManualClock clock;
   Logins logins(*node_, clock);
-  for (int i = 0; i < 3; ++i) EXPECT_FALSE(logins.logIn("amina", "wrong", "10.0.0.1"));
-  EXPECT_EQ(failureCode([&] { logins.logIn("amina", kPassword, "10.0.0.1"); }), "access.too-soon");
-  EXPECT_TRUE(logins.logIn("amina", kPassword, "10.0.0.2"));
+  for (int i = 0; i < 3; ++i)
+    EXPECT_FALSE(logins.logIn("amina", "wrong", std::nullopt, "10.0.0.1"));
+  EXPECT_EQ(failureCode([&] { logins.logIn("amina", kPassword, std::nullopt, "10.0.0.1"); }),
+            "access.too-soon");
+  EXPECT_TRUE(logins.logIn("amina", kPassword, std::nullopt, "10.0.0.2"));
   clock.advance(1000);
-  EXPECT_TRUE(logins.logIn("amina", kPassword, "10.0.0.1"));
-  EXPECT_FALSE(logins.logIn("amina", "wrong", "10.0.0.1"));
-  EXPECT_TRUE(logins.logIn("amina", kPassword, "10.0.0.1"));
+  EXPECT_TRUE(logins.logIn("amina", kPassword, std::nullopt, "10.0.0.1"));
+  EXPECT_FALSE(logins.logIn("amina", "wrong", std::nullopt, "10.0.0.1"));
+  EXPECT_TRUE(logins.logIn("amina", kPassword, std::nullopt, "10.0.0.1"));
 }
 
 TEST_F(AccountsTest, AnAccountThatIsNotThereMakesWaitTheSame) {
   ManualClock clock;
   Logins logins(*node_, clock);
-  for (int i = 0; i < 3; ++i) EXPECT_FALSE(logins.logIn("ghost", "wrong", "10.0.0.1"));
-  EXPECT_EQ(failureCode([&] { logins.logIn("ghost", "wrong", "10.0.0.1"); }), "access.too-soon");
+  for (int i = 0; i < 3; ++i)
+    EXPECT_FALSE(logins.logIn("ghost", "wrong", std::nullopt, "10.0.0.1"));
+  EXPECT_EQ(failureCode([&] { logins.logIn("ghost", "wrong", std::nullopt, "10.0.0.1"); }),
+            "access.too-soon");
 }
 
 }  // namespace

@@ -83,7 +83,8 @@ TEST_F(ApiTest, ABrowserLogsInByCookieAndOut) {
                                       {"role", "reader"},
                                       {"programmes", Json::object()},
                                       {"office", "NBO"},
-                                      {"language", "en"}}));
+                                      {"language", "en"},
+                                      {"totp", false}}));
   EXPECT_EQ(ask("DELETE", "/api/v1/session", browser).status, 200);
   EXPECT_EQ(ask("GET", "/api/v1/me", browser).status, 401);
 }

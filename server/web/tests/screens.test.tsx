@@ -223,7 +223,7 @@ test('a session that ends during a save keeps what was typed for the same person
   expect(input.value).toBe('7');
 });
 
-test('another person who signs in finds nothing of what the one before had typed', async () => {
+test('another person who signs in finds nothing of what the one before had typed, who finds it again', async () => {
   const { api, app } = show(`/records/${kCase}`);
   await startEditing();
   type('Household size', '7');
@@ -239,6 +239,13 @@ test('another person who signs in finds nothing of what the one before had typed
   click('Sign in');
   await screen.findByRole('search');
   expect(app.drafts.draft.get()).toBeUndefined();
+  api.isSignedIn = false;
+  app.session.ended();
+  await screen.findByLabelText('User name');
+  type('User name', 'amina');
+  type('Password', 'correct horse');
+  click('Sign in');
+  expect((await screen.findByLabelText<HTMLInputElement>('Household size')).value).toBe('7');
 });
 
 test('the link page says in words how the link stands', async () => {
@@ -306,4 +313,61 @@ test('the data-protection officer finds in the audit log who did what, and nobod
   click('Find');
   await screen.findByText('Nothing is noted.');
   expect(asked).toEqual(['again']);
+});
+
+test('the code of a second factor is asked for when the server wants one', async () => {
+  const { api } = show('/', (prepared) => {
+    prepared.isSignedIn = false;
+    const body = { code: 'access.totp-needed', detail: 'A code is wanted.' };
+    prepared.instead.set('POST /session', () => ({ status: 401, body }));
+  });
+  await screen.findByLabelText('User name');
+  type('User name', 'amina');
+  type('Password', 'correct horse');
+  click('Sign in');
+  type(await screen.findByLabelText('Code of the second factor').then(() => /Code of/), '123456');
+  expect(screen.queryByRole('alert')).toBeNull();
+  click('Sign in');
+  await screen.findByRole('search');
+  expect(api.isSignedIn).toBe(true);
+});
+
+test('a second factor is turned on with a QR code and a first code', async () => {
+  const sessions = { sessions: [] };
+  const { api } = show('/account', (prepared) => {
+    prepared.instead.set('GET /me/sessions', () => ({ status: 200, body: sessions }));
+    const body = { secret: 'MZXW6', uri: 'otpauth://totp/Waystation:amina?secret=MZXW6' };
+    prepared.instead.set('POST /me/totp', () => ({ status: 200, body }));
+    prepared.instead.set('PUT /me/totp', () => ({ status: 200, body: {} }));
+  });
+  fireEvent.input((await screen.findAllByLabelText('Password until now'))[0] as HTMLElement, {
+    target: { value: 'correct horse' },
+  });
+  click('Turn on');
+  const picture = await screen.findByRole('img', { name: /QR code/ });
+  expect(picture.querySelector('path')?.getAttribute('d')?.length).toBeGreaterThan(1000);
+  expect(screen.getByText('MZXW6')).toBeTruthy();
+  type('Code of the second factor', '123456');
+  click('Confirm');
+  await screen.findByRole('button', { name: 'Turn on' });
+  expect(api.instead.has('PUT /me/totp')).toBe(false);
+});
+
+test('a technician sees the accounts and gives roles by programme', async () => {
+  const sent: string[] = [];
+  const account = { name: 'amina', role: 'reader', programmes: {}, totp: false, sessions: 2 };
+  const { api } = show('/accounts', (prepared) => {
+    prepared.role = 'technician';
+    const body = { accounts: [account], roles: ['reader', 'caseworker'] };
+    prepared.instead.set('GET /accounts', () => ({ status: 200, body }));
+  });
+  const programmes = (await screen.findAllByLabelText<HTMLInputElement>('Roles in programmes'))[0];
+  expect(screen.getByRole('link', { name: 'Accounts' })).toBeTruthy();
+  api.instead.set('PUT /accounts/amina', () => {
+    sent.push('changed');
+    return { status: 200, body: account };
+  });
+  fireEvent.input(programmes as HTMLElement, { target: { value: 'casework=supervisor' } });
+  fireEvent.submit(programmes?.form as HTMLFormElement);
+  await waitFor(() => expect(sent).toEqual(['changed']));
 });

@@ -1,5 +1,6 @@
 import { ApiProblem, problemFrom } from './problem';
 import type {
+  AccountsAnswer,
   AuditAnswer,
   ChangeAnswer,
   Edit,
@@ -8,7 +9,9 @@ import type {
   Page,
   Programme,
   RecordAnswer,
+  SessionsAnswer,
   SyncAnswer,
+  TotpAnswer,
 } from './types';
 
 /** What a list or a search asks for; everything left out does not narrow it. */
@@ -51,8 +54,10 @@ export class ApiClient {
     this.send = options.fetch ?? ((input, init) => fetch(input, init));
   }
 
-  async signIn(user: string, password: string): Promise<void> {
-    await this.call('POST', '/session', { user, password });
+  /** `code`: of the second factor; empty where none was asked for. */
+  async signIn(user: string, password: string, code = ''): Promise<void> {
+    const factors = code === '' ? { user, password } : { user, password, totp: code };
+    await this.call('POST', '/session', factors);
   }
 
   async signOut(): Promise<void> {
@@ -82,6 +87,55 @@ export class ApiClient {
 
   conflicts(cursor?: string, signal?: AbortSignal): Promise<Page<RecordAnswer>> {
     return this.get<Page<RecordAnswer>>(`/conflicts${queryString({ cursor })}`, signal);
+  }
+
+  sessions(signal?: AbortSignal): Promise<SessionsAnswer> {
+    return this.get<SessionsAnswer>('/me/sessions', signal);
+  }
+
+  async endSession(id: string): Promise<void> {
+    await this.call('DELETE', `/me/sessions/${encodeURIComponent(id)}`);
+  }
+
+  async changePassword(password: string, next: string): Promise<void> {
+    await this.call('POST', '/me/password', { password, new: next });
+  }
+
+  beginTotp(password: string): Promise<TotpAnswer> {
+    return this.call<TotpAnswer>('POST', '/me/totp', { password });
+  }
+
+  async confirmTotp(code: string): Promise<void> {
+    await this.call('PUT', '/me/totp', { code });
+  }
+
+  async endTotp(password: string): Promise<void> {
+    await this.call('POST', '/me/totp/off', { password });
+  }
+
+  accounts(signal?: AbortSignal): Promise<AccountsAnswer> {
+    return this.get<AccountsAnswer>('/accounts', signal);
+  }
+
+  async addAccount(account: {
+    name: string;
+    role: string;
+    programmes: Readonly<Record<string, string>>;
+    password: string;
+  }): Promise<void> {
+    await this.call('POST', '/accounts', account);
+  }
+
+  async changeRoles(
+    name: string,
+    role: string,
+    programmes: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    await this.call('PUT', `/accounts/${encodeURIComponent(name)}`, { role, programmes });
+  }
+
+  async endSessions(name: string): Promise<void> {
+    await this.call('DELETE', `/accounts/${encodeURIComponent(name)}/sessions`);
   }
 
   audit(

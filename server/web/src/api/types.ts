@@ -73,6 +73,36 @@ export interface Me {
   readonly programmes: Readonly<Record<string, string>>;
   readonly office: string;
   readonly language?: string;
+  /** Whether the account has a second factor. */
+  readonly totp?: boolean;
+}
+
+export interface TotpAnswer {
+  readonly secret: string;
+  readonly uri: string;
+}
+
+export interface SessionsAnswer {
+  readonly sessions: readonly {
+    readonly id: string;
+    readonly from: string;
+    readonly opened: string;
+    readonly used: string;
+    readonly current: boolean;
+  }[];
+}
+
+export interface AccountAnswer {
+  readonly name: string;
+  readonly role: string;
+  readonly programmes: Readonly<Record<string, string>>;
+  readonly totp: boolean;
+  readonly sessions: number;
+}
+
+export interface AccountsAnswer {
+  readonly accounts: readonly AccountAnswer[];
+  readonly roles: readonly string[];
 }
 
 /** How far a record has come: this office's disk, headquarters, headquarters' backup. */

@@ -193,6 +193,38 @@ export const en = {
   'size.kilobytes': '{count} kB',
   'size.megabytes': '{count} MB',
 
+  'signIn.code': 'Code of the second factor',
+  'account.title': 'My account',
+  'account.done': 'Done.',
+  'account.password': 'Password',
+  'account.changePassword': 'Change the password',
+  'account.passwordRule':
+    'At least 12 characters, not one common word with digits around it. Several words that have nothing to do with each other are good.',
+  'account.current': 'Password until now',
+  'account.new': 'New password',
+  'account.totp': 'Second factor',
+  'account.totpOn': 'At every sign-in, a code from your phone is asked for.',
+  'account.totpOff': 'Only your password is asked for.',
+  'account.turnOn': 'Turn on',
+  'account.turnOff': 'Turn off',
+  'account.confirm': 'Confirm',
+  'account.scan':
+    'Scan this with the app on your phone, or type in the secret below it. Then write the code that the app shows.',
+  'account.qr': 'Secret of the second factor as a QR code',
+  'account.sessions': 'Where you are signed in',
+  'account.thisOne': 'this one',
+  'account.end': 'End',
+  'accounts.title': 'Accounts',
+  'accounts.intro':
+    'Who may sign in here, and as what. Roles in a sealed programme are given by its own supervisors. Whose roles change is signed out.',
+  'accounts.role': 'Role',
+  'accounts.programmes': 'Roles in programmes',
+  'accounts.endAll': 'End all',
+  'accounts.change': 'Change the roles',
+  'accounts.add': 'Add an account',
+  'accounts.firstPassword': 'First password',
+  'accounts.sessions': { one: '{count} session.', other: '{count} sessions.' },
+
   'audit.title': 'Audit log',
   'audit.intro':
     'Who did what, and when. What stands in the records is not told here. Reading this leaves an entry too.',

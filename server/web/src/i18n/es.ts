@@ -197,6 +197,38 @@ export const es: Messages = {
   'size.kilobytes': '{count} kB',
   'size.megabytes': '{count} MB',
 
+  'signIn.code': 'Código del segundo factor',
+  'account.title': 'Mi cuenta',
+  'account.done': 'Hecho.',
+  'account.password': 'Contraseña',
+  'account.changePassword': 'Cambiar la contraseña',
+  'account.passwordRule':
+    'Al menos 12 caracteres, y no una palabra común rodeada de cifras. Varias palabras que no tengan relación entre sí sirven bien.',
+  'account.current': 'Contraseña actual',
+  'account.new': 'Contraseña nueva',
+  'account.totp': 'Segundo factor',
+  'account.totpOn': 'En cada inicio de sesión se pide un código de su teléfono.',
+  'account.totpOff': 'Solo se pide su contraseña.',
+  'account.turnOn': 'Activar',
+  'account.turnOff': 'Desactivar',
+  'account.confirm': 'Confirmar',
+  'account.scan':
+    'Escanee esto con la aplicación de su teléfono o escriba el secreto que figura debajo. Luego escriba el código que muestra la aplicación.',
+  'account.qr': 'Secreto del segundo factor como código QR',
+  'account.sessions': 'Dónde tiene sesión abierta',
+  'account.thisOne': 'esta',
+  'account.end': 'Cerrar',
+  'accounts.title': 'Cuentas',
+  'accounts.intro':
+    'Quién puede iniciar sesión aquí y con qué función. Las funciones en un programa sellado las dan sus propios supervisores. A quien se le cambian se le cierra la sesión.',
+  'accounts.role': 'Función',
+  'accounts.programmes': 'Funciones por programa',
+  'accounts.endAll': 'Cerrar todas',
+  'accounts.change': 'Cambiar las funciones',
+  'accounts.add': 'Añadir una cuenta',
+  'accounts.firstPassword': 'Primera contraseña',
+  'accounts.sessions': { one: '{count} sesión.', other: '{count} sesiones.' },
+
   'audit.title': 'Registro de auditoría',
   'audit.intro':
     'Quién hizo qué y cuándo. El contenido de los expedientes no figura aquí. Consultarlo también deja constancia.',

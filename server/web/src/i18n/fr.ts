@@ -202,6 +202,38 @@ export const fr: Messages = {
   'size.kilobytes': '{count} ko',
   'size.megabytes': '{count} Mo',
 
+  'signIn.code': 'Code du second facteur',
+  'account.title': 'Mon compte',
+  'account.done': 'C’est fait.',
+  'account.password': 'Mot de passe',
+  'account.changePassword': 'Changer le mot de passe',
+  'account.passwordRule':
+    'Au moins 12 caractères, pas un mot courant entouré de chiffres. Plusieurs mots sans rapport entre eux conviennent bien.',
+  'account.current': 'Mot de passe actuel',
+  'account.new': 'Nouveau mot de passe',
+  'account.totp': 'Second facteur',
+  'account.totpOn': 'À chaque connexion, un code de votre téléphone est demandé.',
+  'account.totpOff': 'Seul votre mot de passe est demandé.',
+  'account.turnOn': 'Activer',
+  'account.turnOff': 'Désactiver',
+  'account.confirm': 'Confirmer',
+  'account.scan':
+    'Scannez ceci avec l’application de votre téléphone, ou saisissez le secret ci-dessous. Puis écrivez le code que l’application affiche.',
+  'account.qr': 'Secret du second facteur sous forme de code QR',
+  'account.sessions': 'Où vous êtes connecté',
+  'account.thisOne': 'celle-ci',
+  'account.end': 'Mettre fin',
+  'accounts.title': 'Comptes',
+  'accounts.intro':
+    'Qui peut se connecter ici, et à quel titre. Les rôles d’un programme scellé sont donnés par ses propres superviseurs. Un changement de rôle déconnecte la personne.',
+  'accounts.role': 'Rôle',
+  'accounts.programmes': 'Rôles par programme',
+  'accounts.endAll': 'Mettre fin à toutes',
+  'accounts.change': 'Changer les rôles',
+  'accounts.add': 'Ajouter un compte',
+  'accounts.firstPassword': 'Premier mot de passe',
+  'accounts.sessions': { one: '{count} session.', other: '{count} sessions.' },
+
   'audit.title': 'Journal d’audit',
   'audit.intro':
     'Qui a fait quoi, et quand. Le contenu des dossiers n’y figure pas. La consultation de ce journal y laisse aussi une trace.',

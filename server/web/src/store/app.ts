@@ -36,13 +36,17 @@ export class AppStore {
       this.client,
       () => !document.hidden && this.activity.idleMilliseconds() < kWatchedMilliseconds,
     );
-    this.session = new SessionStore(this.client, (me, isSamePerson) => {
+    this.session = new SessionStore(this.client, (me, before) => {
       this.language.suggest(me.language);
       this.activity.touched();
-      if (isSamePerson) return;
-      // Another person must not find what the one before had typed or was looking at.
-      this.drafts.discard();
-      this.router.replace('/');
+      if (before !== undefined && before !== me.user) {
+        // Another person must not find what the one before had typed or was looking at; it waits
+        // on this page until that one is back.
+        this.drafts.putAside(before, this.router.location.get());
+        this.router.replace('/');
+      }
+      const back = this.drafts.takeBack(me.user);
+      if (back !== undefined) this.router.replace(back);
     });
     this.session.session.observe(() => this.followSession());
     this.router.location.observe(() => {

@@ -17,6 +17,7 @@ export interface Draft {
  */
 export class DraftStore {
   readonly draft = new Observable<Draft | undefined>(undefined);
+  private readonly aside = new Map<string, { readonly draft: Draft; readonly place: string }>();
 
   begin(key: string, seen: string | undefined, fields: Draft['fields'] = {}): void {
     if (this.draft.get()?.key === key) return;
@@ -36,6 +37,22 @@ export class DraftStore {
 
   hasUnsaved(): boolean {
     return Object.keys(this.draft.get()?.fields ?? {}).length > 0;
+  }
+
+  /** Hides what is unsaved from whoever comes next, with the place where it was being typed. */
+  putAside(user: string, place: string): void {
+    const draft = this.draft.get();
+    if (draft !== undefined && this.hasUnsaved()) this.aside.set(user, { draft, place });
+    this.discard();
+  }
+
+  /** Brings back what was put aside for this person: the place to go to, if there was anything. */
+  takeBack(user: string): string | undefined {
+    const kept = this.aside.get(user);
+    if (kept === undefined || this.hasUnsaved()) return undefined;
+    this.aside.delete(user);
+    this.draft.set(kept.draft);
+    return kept.place;
   }
 
   discard(): void {

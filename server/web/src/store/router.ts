@@ -1,7 +1,7 @@
 import { Observable } from './observable';
 
 /** Screens that have nothing behind their name in the address. */
-const kPlain = ['conflicts', 'link', 'audit'] as const;
+const kPlain = ['conflicts', 'link', 'audit', 'account', 'accounts'] as const;
 type Plain = (typeof kPlain)[number];
 
 export type Route =
@@ -53,6 +53,8 @@ export const paths = {
   conflicts: '/conflicts',
   link: '/link',
   audit: '/audit',
+  account: '/account',
+  accounts: '/accounts',
 } as const;
 
 function here(): string {

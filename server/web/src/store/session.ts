@@ -17,9 +17,10 @@ export class SessionStore {
   /** The last person who was signed in on this page. */
   private lastUser: string | undefined;
   private readonly client: ApiClient;
-  private readonly onSignedIn: (me: Me, isSamePerson: boolean) => void;
+  private readonly onSignedIn: (me: Me, before: string | undefined) => void;
 
-  constructor(client: ApiClient, onSignedIn: (me: Me, isSamePerson: boolean) => void) {
+  /** `onSignedIn` is told who was signed in on this page before. */
+  constructor(client: ApiClient, onSignedIn: (me: Me, before: string | undefined) => void) {
     this.client = client;
     this.onSignedIn = onSignedIn;
   }
@@ -38,8 +39,8 @@ export class SessionStore {
   }
 
   /** Rejects with an ApiProblem. */
-  async signIn(user: string, password: string): Promise<void> {
-    await this.client.signIn(user, password);
+  async signIn(user: string, password: string, code = ''): Promise<void> {
+    await this.client.signIn(user, password, code);
     await this.load();
   }
 
@@ -59,7 +60,7 @@ export class SessionStore {
 
   private async load(): Promise<void> {
     const [me, programmes] = await Promise.all([this.client.me(), this.client.programmes()]);
-    this.onSignedIn(me, this.lastUser === undefined || this.lastUser === me.user);
+    this.onSignedIn(me, this.lastUser);
     this.lastUser = me.user;
     this.session.set({ phase: 'signedIn', me, programmes: new Programmes(programmes) });
   }

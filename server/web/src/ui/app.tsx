@@ -1,6 +1,8 @@
 import type { AppStore } from '../store/app';
 import { useObserved } from '../store/observable';
 import { routeOf } from '../store/router';
+import { AccountPage } from './account_page';
+import { AccountsPage } from './accounts_page';
 import { AuditPage } from './audit_page';
 import { ConflictsPage } from './conflicts_page';
 import { Loading, PageHeading, ProblemNotice } from './elements';
@@ -38,6 +40,10 @@ function Screen() {
       return <LinkPage />;
     case 'audit':
       return <AuditPage />;
+    case 'account':
+      return <AccountPage />;
+    case 'accounts':
+      return <AccountsPage />;
     case 'none':
       return (
         <>

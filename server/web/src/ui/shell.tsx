@@ -41,6 +41,12 @@ export function LanguageChoice() {
   );
 }
 
+/** The server decides; this only leads there those who it is for. */
+function seesAccounts(me: Me): boolean {
+  const roles = Object.values(me.programmes);
+  return me.role === 'technician' || roles.includes('supervisor') || roles.includes('hq-officer');
+}
+
 export function Header({ me }: { me: Me }) {
   const app = useApp();
   const translator = useTranslator();
@@ -59,6 +65,9 @@ export function Header({ me }: { me: Me }) {
           </summary>
           <div class="panel">
             <LanguageChoice />
+            <LinkTo to={paths.account} current={route.name === 'account'}>
+              {translator.text('account.title')}
+            </LinkTo>
             <button type="button" onClick={() => app.signOut()}>
               {translator.text('app.signOut')}
             </button>
@@ -76,6 +85,11 @@ export function Header({ me }: { me: Me }) {
         <LinkTo to={paths.link} current={route.name === 'link'}>
           {translator.text('link.nav')}
         </LinkTo>
+        {seesAccounts(me) && (
+          <LinkTo to={paths.accounts} current={route.name === 'accounts'}>
+            {translator.text('accounts.title')}
+          </LinkTo>
+        )}
         {me.role === 'data-protection' && (
           <LinkTo to={paths.audit} current={route.name === 'audit'}>
             {translator.text('audit.title')}

@@ -5,20 +5,44 @@ import { PageHeading, typedInto } from './elements';
 import { useApp, useTranslator } from './hooks';
 import { LanguageChoice } from './shell';
 
+export function CodeField() {
+  const translator = useTranslator();
+  return (
+    <div class="field">
+      <label for="code">{translator.text('signIn.code')}</label>
+      <input
+        id="code"
+        name="code"
+        required
+        autoFocus
+        inputMode="numeric"
+        autocomplete="one-time-code"
+      />
+    </div>
+  );
+}
+
 function SignInForm() {
   const { session } = useApp();
   const translator = useTranslator();
   const [isBusy, setIsBusy] = useState(false);
   const [problem, setProblem] = useState<ApiProblem>();
+  const [asksCode, setAsksCode] = useState(false);
 
   const signIn = async (form: HTMLFormElement) => {
     setIsBusy(true);
     setProblem(undefined);
     try {
-      await session.signIn(typedInto(form, 'user'), typedInto(form, 'password'));
+      const code = typedInto(form, 'code').trim();
+      await session.signIn(typedInto(form, 'user'), typedInto(form, 'password'), code);
     } catch (error) {
-      setProblem(asProblem(error));
+      const refused = asProblem(error);
       setIsBusy(false);
+      if (refused?.code === 'access.totp-needed') {
+        setAsksCode(true);
+        return;
+      }
+      setProblem(refused);
       form.querySelector<HTMLInputElement>('[name=password]')?.select();
     }
   };
@@ -51,6 +75,7 @@ function SignInForm() {
           autocomplete="current-password"
         />
       </div>
+      {asksCode && <CodeField />}
       <button type="submit" class="main" disabled={isBusy}>
         {translator.text(isBusy ? 'signIn.busy' : 'signIn.submit')}
       </button>
