@@ -6,10 +6,11 @@
 namespace waystation::cases {
 namespace {
 
-// A kind that no programme knows is shown to nobody; were it, nothing of it would be.
+// What no programme here knows may be anything; "_deleted" says nothing of what stood there.
 bool isSensitive(const Kind* kind, const std::string& name) {
+  if (name.starts_with('_')) return false;
   const Field* field = kind == nullptr ? nullptr : kind->findField(name);
-  return kind == nullptr || (field != nullptr && field->isSensitive);
+  return field == nullptr || field->isSensitive;
 }
 
 void maskMembers(const Kind* kind, Json& members, Json& masked) {
@@ -54,6 +55,16 @@ void maskRecord(const Programmes& programmes, Json& shown) {
   Json masked = Json::object();
   maskMembers(kind, shown.at("fields"), masked);
   maskMembers(kind, shown.at("conflicts"), masked);
+  if (shown.contains("moved")) {
+    maskMembers(kind, shown["moved"], masked);
+    for (Json& since : shown["moved"]) {
+      Json seen = Json::array();
+      for (const Json& name : since) {
+        if (!isSensitive(kind, name.get<std::string>())) seen.push_back(name);
+      }
+      since = std::move(seen);
+    }
+  }
   shown["title"] = titleOf(programmes, kindName, shown.at("fields"));
   tellMasked(shown, masked);
 }
