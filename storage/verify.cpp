@@ -42,6 +42,7 @@ class Verification {
   void takeSaltOfFrame(std::int64_t frame);
   bool isInDatabase(const PlainFile& log);
   void noteFrame(std::int64_t frame);
+  void noteLogDamage(std::int64_t frame);
   void readPages();
   void checkEnd();
   std::uint32_t firstPageMissing();
@@ -54,11 +55,13 @@ class Verification {
   std::array<char, kFrameSize> plain_{};
   // Of the running generation of the log: the last frame of each page among those that recovery
   // uses, and among those of the transaction that is being read; how many pages the database had
-  // at the last commit; the first damage, and how many commits there are from there.
+  // at the last commit; where the first frame of an earlier generation is (0: none was met); the
+  // first damage, and how many commits there are from there.
   std::array<char, 8> salt_{};
   std::map<std::uint32_t, std::int64_t> committed_;
   std::map<std::uint32_t, std::int64_t> open_;
   std::uint32_t pagesCommitted_ = 0;
+  std::int64_t staleFrame_ = 0;
   std::string logDamage_;
   int commitsFromDamage_ = 0;
 };
@@ -115,16 +118,18 @@ bool Verification::isInDatabase(const PlainFile& log) {
 // power cut, before anybody was told that they are kept. Damage is what a second commit follows.
 void Verification::noteFrame(std::int64_t frame) {
   const bool headed = format_.openFrameHeader(frame, sealed_.data(), plain_.data());
-  if (headed && std::memcmp(plain_.data() + 8, salt_.data(), salt_.size()) != 0) return;
+  if (headed && std::memcmp(plain_.data() + 8, salt_.data(), salt_.size()) != 0) {
+    if (staleFrame_ == 0) staleFrame_ = frame;
+    return;
+  }
+  // Recovery ends at a frame of an earlier generation, which a write that was lost left there.
+  if (staleFrame_ != 0) noteLogDamage(staleFrame_);
   const std::uint32_t number = headed ? loadBigEndian32(plain_.data()) : 0;
   const bool commits = headed && loadBigEndian32(plain_.data() + 4) != 0;
   const bool opens =
       headed && format_.openPage(PageDomain::kStore, number, sealed_.data() + kFrameHeaderSize,
                                  plain_.data() + kFrameHeaderSize);
-  if (!opens && logDamage_.empty()) {
-    logDamage_ = "The log of " + store_.path() + " is damaged at byte " + std::to_string(frame) +
-                 ": what was committed after that is not recovered.";
-  }
+  if (!opens) noteLogDamage(frame);
   if (!logDamage_.empty()) {
     if (commits && ++commitsFromDamage_ == 2) damage_.push_back(logDamage_);
     return;
@@ -134,6 +139,12 @@ void Verification::noteFrame(std::int64_t frame) {
   pagesCommitted_ = loadBigEndian32(plain_.data() + 4);
   for (const auto& [page, at] : open_) committed_[page] = at;
   open_.clear();
+}
+
+void Verification::noteLogDamage(std::int64_t frame) {
+  if (!logDamage_.empty()) return;
+  logDamage_ = "The log of " + store_.path() + " is damaged at byte " + std::to_string(frame) +
+               ": what was committed after that is not recovered.";
 }
 
 void Verification::readPages() {

@@ -221,6 +221,31 @@ TEST_F(DamagedLog, EndsAtASectorThatIsZeroed) {
   }
 }
 
+// A power cut can lose the write of one frame and keep those after it: a frame of the log as it
+// was before a checkpoint stands there then.
+TEST_F(DamagedLog, EndsAtAFrameOfAnEarlierGeneration) {
+  live_->execute("PRAGMA wal_checkpoint(RESTART)");
+  addRow(*live_, 13, std::string(5 * kPageSize, 'n'));
+  copyAsIfCrashed(directory_ / "live", directory_ / "grown");
+  const std::filesystem::path log = logOf(directory_ / "grown");
+  std::string bytes = bytesOf(log);
+  bytes.replace(startOf(2), kFrameSize, whole_, startOf(2), kFrameSize);
+  writeBytes(log, bytes);
+  EXPECT_EQ(verifyPages(directory_ / "grown", keyOf('k')), std::vector<std::string>{})
+      << "nobody had been told that this transaction is kept";
+  EXPECT_EQ(readAll(directory_ / "grown"), "12");
+
+  addRow(*live_, 14, "person 14");
+  copyAsIfCrashed(directory_ / "live", directory_ / "gone on");
+  bytes = bytesOf(logOf(directory_ / "gone on"));
+  bytes.replace(startOf(2), kFrameSize, whole_, startOf(2), kFrameSize);
+  writeBytes(logOf(directory_ / "gone on"), bytes);
+  ASSERT_EQ(verifyPages(directory_ / "gone on", keyOf('k')).size(), 1U);
+  EXPECT_NE(verifyPages(directory_ / "gone on", keyOf('k'))[0].find("is damaged at byte " +
+                                                                    std::to_string(startOf(2))),
+            std::string::npos);
+}
+
 TEST_F(DamagedLog, OfAnotherDatabaseIsNotUsed) {
   EXPECT_EQ(commitsOf(other_), 0);
 }
