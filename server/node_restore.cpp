@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -18,12 +19,16 @@
 #include "storage/chunk_store.h"
 #include "storage/high_water_mark.h"
 #include "storage/store.h"
+#include "storage/whole_file.h"
 
 namespace waystation::server {
 namespace {
 
 constexpr const char* kIncoming = "restore.new";
 constexpr const char* kState = "restore.state";
+// Its second line: what is to be done next.
+constexpr std::string_view kAside = "aside";
+constexpr std::string_view kInPlace = "in-place";
 constexpr std::string_view kAsidePrefix = "before-restore-";
 
 // What in a data directory is not the node's data.
@@ -42,14 +47,14 @@ std::vector<std::filesystem::path> dataIn(const std::filesystem::path& directory
 }
 
 void writeState(const std::filesystem::path& directory, const std::string& aside, bool isAside) {
-  const std::filesystem::path next = directory / "restore.state.next";
-  std::filesystem::remove(next);
-  storage::NewBackupFile file(next);
-  file.write(aside + "\n" + (isAside ? "in-place" : "aside") + "\n");
-  file.sync();
-  file.keep();
-  std::filesystem::rename(next, directory / kState);
-  storage::syncDirectory(directory);
+  const std::string content = aside + "\n" + std::string(isAside ? kInPlace : kAside) + "\n";
+  const int error = storage::replaceFile(directory / kState, content);
+  if (error == 0) return;
+  throw Failure("restore.unwritable",
+                "The restore can't be written down in " + directory.string() + ": " +
+                    std::strerror(error) +
+                    ". The old data and the backup are whole; make room or mend the disk, and "
+                    "restore again.");
 }
 
 std::string asideName(const std::filesystem::path& directory) {
@@ -93,6 +98,7 @@ class Incoming {
                      const BackupProgress& progress);
   void keep() {
     storage::syncDirectory(folder_);
+    storage::syncDirectory(order_.directory);  // nothing may refer to it that outlasts it
     kept_ = true;
   }
 
@@ -263,16 +269,24 @@ void finishRestore(const std::filesystem::path& directory) {
   std::string step;
   std::getline(file, aside);
   std::getline(file, step);
-  if (step == "aside") {
+  const std::filesystem::path incoming = directory / kIncoming;
+  if (step != kInPlace && (step != kAside || !std::filesystem::exists(incoming))) {
+    throw Failure("restore.state-damaged",
+                  "An interrupted restore can't be finished: " + (directory / kState).string() +
+                      " is damaged, or the restored data beside it is gone. Nothing was changed: "
+                      "copy the whole folder to another disk, then remove that file and restore "
+                      "the backup again.");
+  }
+  if (step == kAside) {
     if (!aside.empty()) {
       std::filesystem::create_directory(directory / aside);
       ::chmod((directory / aside).c_str(), 0700);
+      storage::syncDirectory(directory);  // the folder is there before anything goes into it
       moveAll(dataIn(directory), directory / aside);
       storage::syncDirectory(directory);
     }
     writeState(directory, aside, true);
   }
-  const std::filesystem::path incoming = directory / kIncoming;
   if (std::filesystem::exists(incoming)) {
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::directory_iterator(incoming)) {

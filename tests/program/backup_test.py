@@ -111,6 +111,21 @@ class BackupAndRestore(program.ProgramTest):
         self.assertFalse(os.path.exists(os.path.join(node.data, aside[0])))
         self.assertDone(node.run("check"))
 
+    def test_an_interrupted_restore_that_cannot_be_trusted_is_not_finished(self):
+        node = self.node()
+        self.assertDone(node.run("check"))
+        state = os.path.join(node.data, "restore.state")
+        # Torn, of another kind, and one whose restored data is gone.
+        for content in ("", "rubbish", "before-restore-x\nelsewhere\n", "before-restore-x\naside\n"):
+            with self.subTest(content), open(state, "w") as file:
+                file.write(content)
+                file.flush()
+                before = sorted(os.listdir(node.data))
+                self.assertFailed(node.run("check"), "restore.state-damaged")
+                self.assertEqual(sorted(os.listdir(node.data)), before)
+        os.remove(state)
+        self.assertDone(node.run("check"))
+
     def test_bad_input_does_no_harm(self):
         node, other = self.node(), self.node("KRT")
         backup = os.path.join(self.folder, "b.wsbackup")

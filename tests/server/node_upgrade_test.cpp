@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "server/node_restore.h"
 #include "storage/store.h"
 #include "storage/store_schema.h"
@@ -12,8 +10,9 @@
 namespace waystation::server {
 namespace {
 
+using waystation::testing::keysOf;
 using waystation::testing::kTestPassphrase;
-using waystation::testing::makeNode;
+using waystation::testing::makeNodeOfVersion;
 using waystation::testing::openNode;
 
 constexpr std::size_t kOld = 4;
@@ -23,37 +22,13 @@ constexpr const char* kObstacles[] = {"devices", "returning_roots"};
 // A node whose records an earlier version of the program wrote.
 class Upgrade : public ::testing::Test {
  protected:
-  Upgrade() {
-    makeNode(path("node"), Role::kOffice, "NBO").reset();
-    std::map<std::string, std::string> rows;
-    {
-      const auto current = open();
-      storage::Statement query = current->statement("SELECT name, value FROM meta");
-      while (query.step()) rows.emplace(query.text(0), query.text(1));
-    }
-    for (const char* suffix : {"", "-wal"}) {
-      std::filesystem::remove(path("node") / (kRecordsFile + std::string(suffix)));
-    }
-    storage::Database old(path("node") / kRecordsFile, keys().database, storage::OpenMode::kCreate);
-    storage::migrate(
-        old, {storage::storeMigrations().begin(), storage::storeMigrations().begin() + kOld});
-    storage::Transaction transaction(old);
-    for (const auto& [name, value] : rows) storage::Store(old).setMeta(name, value);
-    storage::Store(old).setMeta("from before", "the upgrade");
-    transaction.commit();
-  }
+  Upgrade() { makeNodeOfVersion(path("node"), kOld, {{"from before", "the upgrade"}}); }
 
   std::filesystem::path path(const std::string& name) const { return directory_.path() / name; }
 
-  NodeKeys keys() const {
-    const crypto::KeySlots slots(Node::keyFile(path("node")));
-    const crypto::Secret master = slots.open(crypto::SlotKind::kPassphrase, kTestPassphrase).master;
-    return {master, slots.storeId()};
-  }
-
   std::unique_ptr<storage::Database> open() const {
-    return std::make_unique<storage::Database>(path("node") / kRecordsFile, keys().database,
-                                               storage::OpenMode::kReadWrite);
+    return std::make_unique<storage::Database>(
+        path("node") / kRecordsFile, keysOf(path("node")).database, storage::OpenMode::kReadWrite);
   }
 
   // Has the step after `version` fail, by a table of the name that it gives to its own.

@@ -1,3 +1,6 @@
+// The calls stand here under their own names, which libraries that want 64-bit offsets redefine.
+#undef _FILE_OFFSET_BITS
+
 #include "tests/storage_faults/watched_disk.h"
 
 #include <dlfcn.h>
@@ -153,9 +156,26 @@ int openWatched(int (*next)(const char*, int, ...), const char* path, int flags,
   if (disk == nullptr) return next(path, flags, mode);
   const std::lock_guard lock(disk->mutex);
   const std::optional<std::string> name = disk->within(path);
-  if (!name) return next(path, flags, mode);
+  if (!name) {
+    const int descriptor = next(path, flags, mode);
+    disk->open.erase(descriptor);  // of a directory that the C library has closed itself
+    return descriptor;
+  }
   if (const std::optional<int> error = disk->mustFail(DiskCall::kOpen)) return failedWith(*error);
   return disk->opened(*name, flags, next(path, flags, mode));
+}
+
+// As the calls that name a directory by its descriptor mean it.
+std::string pathAt(int directory, const char* path) {
+  if (directory == AT_FDCWD || path[0] == '/') return path;
+  WatchedDisk::State* const disk = watched.load();
+  if (disk != nullptr) {
+    const std::lock_guard lock(disk->mutex);
+    if (const OpenFile* const file = disk->find(directory)) {
+      return disk->root + file->path + "/" + path;
+    }
+  }
+  return "/proc/self/fd/" + std::to_string(directory) + "/" + path;
 }
 
 // Does the write through `next`, all of it or what the fault leaves of it.
@@ -374,6 +394,14 @@ int open64(const char* path, int flags, ...) {
   return disk::openWatched(next, path, flags, mode);
 }
 
+int openat(int directory, const char* path, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
+  va_end(rest);
+  return ::open(disk::pathAt(directory, path).c_str(), flags, mode);
+}
+
 int close(int descriptor) {
   static const auto next = disk::libraryCall<int (*)(int)>("close");
   if (disk::WatchedDisk::State* const state = disk::watched.load()) {
@@ -446,6 +474,11 @@ int unlink(const char* path) noexcept {
 int remove(const char* path) noexcept {
   static const auto next = disk::libraryCall<int (*)(const char*)>("remove");
   return disk::removeWatched(path, [=] { return next(path); });
+}
+
+int unlinkat(int directory, const char* path, int flags) noexcept {
+  const std::string whole = disk::pathAt(directory, path);
+  return (flags & AT_REMOVEDIR) != 0 ? ::rmdir(whole.c_str()) : ::unlink(whole.c_str());
 }
 
 int rmdir(const char* path) noexcept {

@@ -48,6 +48,7 @@ void addRows(sqlite3* handle, const std::string& sql, crypto::Sha256& sum) {
 
 std::vector<std::unique_ptr<Workload>> allWorkloads() {
   std::vector<std::unique_ptr<Workload>> all = fileWorkloads();
+  for (std::unique_ptr<Workload>& workload : nodeWorkloads()) all.push_back(std::move(workload));
   for (std::unique_ptr<Workload>& workload : storeWorkloads()) all.push_back(std::move(workload));
   return all;
 }

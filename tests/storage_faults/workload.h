@@ -61,6 +61,7 @@ class Workload {
 
 std::vector<std::unique_ptr<Workload>> fileWorkloads();
 std::vector<std::unique_ptr<Workload>> storeWorkloads();
+std::vector<std::unique_ptr<Workload>> nodeWorkloads();
 // Those with the fewest states first.
 std::vector<std::unique_ptr<Workload>> allWorkloads();
 

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "storage/store_schema.h"
+
 namespace waystation::testing {
 namespace {
 
@@ -30,6 +32,32 @@ std::unique_ptr<server::Node> makeNode(const std::filesystem::path& directory, s
   config.name = name;
   server::Node::create(directory, config, kTestPassphrase, crypto::Argon2Cost{1, 8, 1});
   return openNode(directory);
+}
+
+server::NodeKeys keysOf(const std::filesystem::path& directory) {
+  const crypto::KeySlots slots(server::Node::keyFile(directory));
+  const crypto::Secret master = slots.open(crypto::SlotKind::kPassphrase, kTestPassphrase).master;
+  return {master, slots.storeId()};
+}
+
+void makeNodeOfVersion(const std::filesystem::path& directory, std::size_t version,
+                       const std::map<std::string, std::string>& rows) {
+  makeNode(directory, server::Role::kOffice, "NBO").reset();
+  const crypto::Secret key = keysOf(directory).database.clone();
+  const std::filesystem::path file = directory / server::kRecordsFile;
+  std::map<std::string, std::string> all = rows;
+  {
+    storage::Database current(file, key, storage::OpenMode::kReadWrite);
+    storage::Statement query = current.statement("SELECT name, value FROM meta");
+    while (query.step()) all.emplace(query.text(0), query.text(1));
+  }
+  for (const char* suffix : {"", "-wal"}) std::filesystem::remove(file.string() + suffix);
+  storage::Database old(file, key, storage::OpenMode::kCreate);
+  const auto steps = storage::storeMigrations().begin();
+  storage::migrate(old, {steps, steps + static_cast<std::ptrdiff_t>(version)});
+  storage::Transaction transaction(old);
+  for (const auto& [name, value] : all) storage::Store(old).setMeta(name, value);
+  transaction.commit();
 }
 
 std::unique_ptr<server::Node> openNode(const std::filesystem::path& directory) {
