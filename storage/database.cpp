@@ -123,6 +123,10 @@ std::string_view Statement::view(int column) const {
                           : std::string_view(static_cast<const char*>(bytes), size);
 }
 
+std::string Statement::unpacked(int column) const {
+  return database_->packer_.unpack(view(column), static_cast<Packing>(integer(column + 1)));
+}
+
 Database::Database(const std::filesystem::path& file, const crypto::Secret& key, OpenMode mode,
                    int cacheKiB)
     : store_(EncryptingVfs::instance().acquire(file, key, mode)), name_(store_->path()) {

@@ -12,6 +12,7 @@
 #include "crypto/failure.h"
 #include "crypto/secret.h"
 #include "storage/open_mode.h"
+#include "storage/row_packer.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -44,6 +45,8 @@ class Statement {
   // Views live until the next step, reset or destruction.
   std::string_view view(int column) const;
   std::string text(int column) const { return std::string(view(column)); }
+  // What was packed into the column; its packing is in the next one (storage/row_packer.h).
+  std::string unpacked(int column) const;
 
  private:
   friend class Database;
@@ -80,6 +83,7 @@ class Database {
   std::int64_t changedRows() const;
   bool inTransaction() const;
   sqlite3* handle() { return handle_; }
+  RowPacker& packer() { return packer_; }
   // Null in memory.
   StoreFile* storeFile() const { return store_.get(); }
 
@@ -97,6 +101,7 @@ class Database {
   std::shared_ptr<StoreFile> store_;  // none in memory; outlives the handle
   sqlite3* handle_ = nullptr;
   std::string name_;
+  RowPacker packer_;
   std::unordered_multimap<std::string, sqlite3_stmt*> idle_;
 };
 

@@ -59,6 +59,7 @@ class Store {
   std::optional<std::int64_t> journalSeq(std::uint64_t replica, std::uint64_t counter);
   // Several where parts of a change came apart.
   std::vector<JournalRow> journalOfDot(std::uint64_t replica, std::uint64_t counter);
+  void eachJournal(const std::function<void(const JournalRow&)>& visit);
   void removeJournal(std::int64_t seq);  // an entry with its links to records
   void linkRecord(std::int64_t recordRow, std::int64_t seq);
   bool isLinked(std::int64_t recordRow, std::uint64_t replica, std::uint64_t counter);
@@ -211,7 +212,6 @@ class Store {
   std::vector<ErasureReceiptRow> erasureReceipts();
   void eraseRecord(const RecordRow& row);  // and its links, search and import entries
   void eraseRoot(std::string_view root);   // all that names it but records and changes
-  void eachJournalBody(const std::function<void(std::int64_t seq, std::string_view body)>& visit);
   // What is left of an entry, nothing where it is empty; its salt goes, its digest stays.
   void cutJournal(std::int64_t seq, std::string_view body);
   void cutQuarantine(std::int64_t id, std::string_view body);

@@ -125,17 +125,17 @@ void Store::eraseRoot(std::string_view root) {
       .run();
 }
 
-void Store::eachJournalBody(const std::function<void(std::int64_t, std::string_view)>& visit) {
-  Statement statement = db_.statement("SELECT seq, body FROM journal ORDER BY seq");
-  while (statement.step()) visit(statement.integer(0), statement.view(1));
-}
-
 void Store::cutJournal(std::int64_t seq, std::string_view body) {
   if (body.empty()) {
     db_.statement("DELETE FROM journal_records WHERE seq = ?").bind(1, seq).run();
     db_.statement("DELETE FROM journal WHERE seq = ?").bind(1, seq).run();
   } else {
-    db_.statement("UPDATE journal SET body = ? WHERE seq = ?").bindBlob(1, body).bind(2, seq).run();
+    const RowPacker::Packed packed = db_.packer().pack(body);
+    db_.statement("UPDATE journal SET body = ?, packing = ? WHERE seq = ?")
+        .bindBlob(1, packed.bytes)
+        .bind(2, packed.packing)
+        .bind(3, seq)
+        .run();
   }
   db_.statement("UPDATE upward SET salt = x'' WHERE seq = ?").bind(1, seq).run();
 }

@@ -17,25 +17,26 @@ HealingRow readHealing(const Statement& statement) {
 
 void Store::eachStateInScope(std::int64_t leaf, const EachState& visit) {
   Statement statement = db_.statement(
-      "SELECT r.id, r.state FROM scopes s JOIN records r ON r.root = s.root WHERE s.leaf = ?");
+      "SELECT r.id, r.state, r.packing FROM scopes s JOIN records r ON r.root = s.root WHERE "
+      "s.leaf = ?");
   statement.bind(1, leaf);
-  while (statement.step()) visit(statement.view(0), statement.view(1));
+  while (statement.step()) visit(statement.view(0), statement.unpacked(1));
 }
 
 void Store::eachStateHeld(const EachState& visit) {
-  Statement statement =
-      db_.statement("SELECT id, state FROM records WHERE root NOT IN (SELECT root FROM leaving)");
-  while (statement.step()) visit(statement.view(0), statement.view(1));
+  Statement statement = db_.statement(
+      "SELECT id, state, packing FROM records WHERE root NOT IN (SELECT root FROM leaving)");
+  while (statement.step()) visit(statement.view(0), statement.unpacked(1));
 }
 
 void Store::eachStateByRoot(
     std::string_view afterRoot,
     const std::function<bool(std::string_view, std::string_view, std::string_view)>& visit) {
-  Statement statement =
-      db_.statement("SELECT root, id, state FROM records WHERE root > ? ORDER BY root, id");
+  Statement statement = db_.statement(
+      "SELECT root, id, state, packing FROM records WHERE root > ? ORDER BY root, id");
   statement.bindBlob(1, afterRoot);
   while (statement.step()) {
-    if (!visit(statement.view(0), statement.view(1), statement.view(2))) return;
+    if (!visit(statement.view(0), statement.view(1), statement.unpacked(2))) return;
   }
 }
 

@@ -15,7 +15,7 @@ std::uint64_t unsignedOf(std::int64_t value) {
 
 JournalRow readJournal(const Statement& statement) {
   return {statement.integer(0), unsignedOf(statement.integer(1)), unsignedOf(statement.integer(2)),
-          statement.integer(3), statement.text(4)};
+          statement.integer(3), statement.unpacked(4)};
 }
 
 UpwardRow readUpward(const Statement& statement) {
@@ -36,18 +36,21 @@ std::vector<std::string> readBlobs(Statement statement) {
 }  // namespace
 
 std::int64_t Store::appendJournal(const JournalRow& row) {
-  db_.statement("INSERT INTO journal(replica, counter, received_ms, body) VALUES(?, ?, ?, ?)")
+  const RowPacker::Packed packed = db_.packer().pack(row.body);
+  db_.statement(
+         "INSERT INTO journal(replica, counter, received_ms, body, packing) VALUES(?, ?, ?, ?, ?)")
       .bind(1, signedOf(row.replica))
       .bind(2, signedOf(row.counter))
       .bind(3, row.receivedMs)
-      .bindBlob(4, row.body)
+      .bindBlob(4, packed.bytes)
+      .bind(5, packed.packing)
       .run();
   return db_.lastInsertRowId();
 }
 
 std::optional<JournalRow> Store::journal(std::int64_t seq) {
-  Statement statement =
-      db_.statement("SELECT seq, replica, counter, received_ms, body FROM journal WHERE seq = ?");
+  Statement statement = db_.statement(
+      "SELECT seq, replica, counter, received_ms, body, packing FROM journal WHERE seq = ?");
   if (!statement.bind(1, seq).step()) return std::nullopt;
   return readJournal(statement);
 }
@@ -61,12 +64,18 @@ std::optional<std::int64_t> Store::journalSeq(std::uint64_t replica, std::uint64
 
 std::vector<JournalRow> Store::journalOfDot(std::uint64_t replica, std::uint64_t counter) {
   Statement statement = db_.statement(
-      "SELECT seq, replica, counter, received_ms, body FROM journal "
+      "SELECT seq, replica, counter, received_ms, body, packing FROM journal "
       "WHERE replica = ? AND counter = ? ORDER BY seq");
   statement.bind(1, signedOf(replica)).bind(2, signedOf(counter));
   std::vector<JournalRow> rows;
   while (statement.step()) rows.push_back(readJournal(statement));
   return rows;
+}
+
+void Store::eachJournal(const std::function<void(const JournalRow&)>& visit) {
+  Statement statement = db_.statement(
+      "SELECT seq, replica, counter, received_ms, body, packing FROM journal ORDER BY seq");
+  while (statement.step()) visit(readJournal(statement));
 }
 
 void Store::removeJournal(std::int64_t seq) {
@@ -91,7 +100,7 @@ bool Store::isLinked(std::int64_t recordRow, std::uint64_t replica, std::uint64_
 std::vector<JournalRow> Store::journalOfRecord(std::int64_t recordRow, std::int64_t beforeSeq,
                                                int limit) {
   Statement statement = db_.statement(
-      "SELECT j.seq, j.replica, j.counter, j.received_ms, j.body FROM journal_records l "
+      "SELECT j.seq, j.replica, j.counter, j.received_ms, j.body, j.packing FROM journal_records l "
       "JOIN journal j ON j.seq = l.seq WHERE l.record = ? AND l.seq < ? "
       "ORDER BY l.seq DESC LIMIT ?");
   statement.bind(1, recordRow).bind(2, beforeSeq).bind(3, limit);

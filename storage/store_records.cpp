@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kRecordColumns =
     "r.row, r.id, r.kind, r.root, r.conflicts, r.changed_seq, r.upward_seq, r.state, "
-    "r.hidden";
+    "r.packing, r.hidden";
 
 // A hidden root is shown for as long as a record of it is.
 constexpr std::string_view kShownInPart =
@@ -23,8 +23,8 @@ RecordRow readRecord(const Statement& statement) {
           static_cast<int>(statement.integer(4)),
           statement.integer(5),
           statement.integer(6),
-          statement.text(7),
-          statement.integer(8) != 0};
+          statement.unpacked(7),
+          statement.integer(9) != 0};
 }
 
 std::vector<RecordRow> readRecords(Statement& statement) {
@@ -73,32 +73,35 @@ std::optional<RecordRow> Store::record(std::string_view id) {
 }
 
 std::int64_t Store::putRecord(const RecordRow& row) {
+  const RowPacker::Packed state = db_.packer().pack(row.state);
   if (row.row == 0) {
     db_.statement(
-           "INSERT INTO records(kind, root, conflicts, changed_seq, upward_seq, state, id, hidden) "
-           "VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
+           "INSERT INTO records(kind, root, conflicts, changed_seq, upward_seq, state, id, hidden, "
+           "packing) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bindText(1, row.kind)
         .bindBlob(2, row.root)
         .bind(3, row.conflicts)
         .bind(4, row.changedSeq)
         .bind(5, row.upwardSeq)
-        .bindBlob(6, row.state)
+        .bindBlob(6, state.bytes)
         .bindBlob(7, row.id)
         .bind(8, row.hidden ? 1 : 0)
+        .bind(9, state.packing)
         .run();
     return db_.lastInsertRowId();
   }
   db_.statement(
          "UPDATE records SET kind = ?, root = ?, conflicts = ?, changed_seq = ?, upward_seq = ?, "
-         "state = ?, hidden = ? WHERE row = ?")
+         "state = ?, hidden = ?, packing = ? WHERE row = ?")
       .bindText(1, row.kind)
       .bindBlob(2, row.root)
       .bind(3, row.conflicts)
       .bind(4, row.changedSeq)
       .bind(5, row.upwardSeq)
-      .bindBlob(6, row.state)
+      .bindBlob(6, state.bytes)
       .bind(7, row.hidden ? 1 : 0)
-      .bind(8, row.row)
+      .bind(8, state.packing)
+      .bind(9, row.row)
       .run();
   return row.row;
 }

@@ -193,6 +193,13 @@ CREATE TABLE bundles_kept(
   bytes INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE bundle_pieces(
   id BLOB NOT NULL, piece INTEGER NOT NULL, bytes BLOB NOT NULL, UNIQUE(id, piece));
+)sql",
+                                                      // How state and body are packed
+                                                      // (storage/row_packer.h). What is there stays
+                                                      // as it is until it is written anew.
+                                                      R"sql(
+ALTER TABLE records ADD COLUMN packing INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE journal ADD COLUMN packing INTEGER NOT NULL DEFAULT 0;
 )sql"};
   return migrations;
 }

@@ -69,8 +69,8 @@ struct Cut {
 
 std::vector<Cut> cutsInJournal(storage::Store& store, const Ids& ids) {
   std::vector<Cut> cuts;
-  store.eachJournalBody([&](std::int64_t seq, std::string_view body) {
-    if (std::optional<std::string> left = leftOf(body, ids)) cuts.push_back({seq, *left});
+  store.eachJournal([&](const storage::JournalRow& row) {
+    if (std::optional<std::string> left = leftOf(row.body, ids)) cuts.push_back({row.seq, *left});
   });
   return cuts;
 }

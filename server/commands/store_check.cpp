@@ -225,22 +225,19 @@ void checkRecords(server::Node& node, Output& output, CheckReport& report) {
 
 void checkJournal(server::Node& node, Output& output, CheckReport& report) {
   Snapshot snapshot(node.connections());
-  storage::Statement entries = snapshot.store.database().statement(
-      "SELECT seq, replica, counter, body FROM journal ORDER BY seq");
-  while (entries.step()) {
+  snapshot.store.eachJournal([&](const storage::JournalRow& row) {
     ++report.changes;
-    const std::string name = "The change " + std::to_string(entries.integer(0)) + " of the journal";
+    const std::string name = "The change " + std::to_string(row.seq) + " of the journal";
     try {
-      const sync::Change change = sync::decodeChange(entries.view(3));
-      if (change.dot.replica != static_cast<std::uint64_t>(entries.integer(1)) ||
-          change.dot.counter != static_cast<std::uint64_t>(entries.integer(2))) {
+      const sync::Change change = sync::decodeChange(row.body);
+      if (change.dot.replica != row.replica || change.dot.counter != row.counter) {
         report.add(name + " is not the one that it is noted as.", kMendStore);
       }
     } catch (const Failure& failure) {
       report.add(name + " can't be read: " + failure.what(), kMendStore);
     }
     if (report.changes % kRowsBetweenNews == 0) output.throwIfCancelled();
-  }
+  });
   checkChain(snapshot.store, output, report);
 }
 

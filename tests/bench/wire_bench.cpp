@@ -2,10 +2,11 @@
 // real headquarters and a real office over TLS on loopback. Application bytes are the bodies of the
 // exchanges; TCP bytes are the whole payload with TLS and HTTP, as a relay in between counts them.
 //
-//   wire_bench --data DIR [--json] [--records N] [--budgets NAME]
+//   wire_bench --data DIR [--json] [--tables] [--records N] [--budgets NAME]
 //
 // DIR holds cases-10000.jsonl.zst and edits.json. Budgets are those of that name in
-// tests/bench/wire_budgets.json. Exit 1 when one is exceeded.
+// tests/bench/wire_budgets.json. Exit 1 when one is exceeded. --tables shows what of the store's
+// size is whose.
 
 #include <unistd.h>
 
@@ -179,8 +180,8 @@ std::vector<Edit> editsOf(const Json& list, std::size_t rows) {
 
 class Bench {
  public:
-  Bench(const std::filesystem::path& folder, std::size_t most, Json budgets)
-      : rows_(readRows(folder, most)), budgets_(std::move(budgets)) {
+  Bench(const std::filesystem::path& folder, std::size_t most, Json budgets, bool tables)
+      : rows_(readRows(folder, most)), budgets_(std::move(budgets)), tables_(tables) {
     std::ifstream file(folder / "edits.json");
     edits_ = Json::parse(file);
     hq_.start();
@@ -236,6 +237,7 @@ class Bench {
         "OR name LIKE 'sqlite_autoindex_search%'");
     pages.step();
     const auto search = static_cast<std::size_t>(pages.integer(0));
+    if (tables_) printTables(*writer);
     Outcome outcome;
     outcome.workload = "store";
     outcome.records = static_cast<std::size_t>(
@@ -244,6 +246,18 @@ class Bench {
     outcome.budget = std::to_string(most("store")) + " and " + std::to_string(search) + " search";
     outcome.ok = outcome.records <= most("store");
     return outcome;
+  }
+
+  static void printTables(storage::Database& database) {
+    storage::Statement tables = database.statement(
+        "SELECT name, sum(pgsize), sum(payload), sum(ncell) FROM dbstat GROUP BY 1 ORDER BY 2 "
+        "DESC");
+    while (tables.step() && tables.integer(1) > 20'000) {
+      std::printf("  %-34s %9lld bytes %9lld payload %7lld cells\n", tables.text(0).c_str(),
+                  static_cast<long long>(tables.integer(1)),
+                  static_cast<long long>(tables.integer(2)),
+                  static_cast<long long>(tables.integer(3)));
+    }
   }
 
   Outcome cold() {
@@ -414,6 +428,7 @@ class Bench {
 
   std::vector<Row> rows_;
   Json budgets_;
+  bool tables_;
   Json edits_;
   RunningNode hq_{Role::kHeadquarters, "HQ"};
   std::unique_ptr<Office> office_;
@@ -447,11 +462,14 @@ void print(const Outcome& outcome) {
 int main(const std::vector<std::string>& arguments) {
   std::filesystem::path data;
   bool json = false;
+  bool tables = false;
   std::size_t records = 10'000;
   std::string budgets = "cases-10000";
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--json") {
       json = true;
+    } else if (arguments[i] == "--tables") {
+      tables = true;
     } else if (arguments[i] == "--data" && i + 1 < arguments.size()) {
       data = arguments[++i];
     } else if (arguments[i] == "--budgets" && i + 1 < arguments.size()) {
@@ -464,11 +482,11 @@ int main(const std::vector<std::string>& arguments) {
     }
   }
   if (data.empty()) {
-    std::cerr << "usage: wire_bench --data DIR [--records N] [--budgets NAME] [--json]\n"
+    std::cerr << "usage: wire_bench --data DIR [--records N] [--budgets NAME] [--tables] [--json]\n"
                  "DIR holds cases-10000.jsonl.zst and edits.json.\n";
     return 2;
   }
-  Bench bench(data, records, budgetsNamed(budgets));
+  Bench bench(data, records, budgetsNamed(budgets), tables);
   if (!json) {
     std::printf("%-8s %9s %9s %9s %9s %5s %5s %6s  %s\n", "", "app up", "app down", "TCP up",
                 "TCP down", "exch", "trips", "recs", "budget (application bytes)");

@@ -143,9 +143,9 @@ void World::noteEvil() {
   for (std::int64_t box = 0; box < boxes(); ++box) {
     const storage::Connections::Lease reader =
         boxes_[std::size_t(box)].node->connections().reader();
-    storage::Statement rows = reader->statement("SELECT body FROM journal");
+    storage::Statement rows = reader->statement("SELECT body, packing FROM journal");
     while (rows.step()) {
-      const sync::Change change = sync::decodeChange(rows.view(0));
+      const sync::Change change = sync::decodeChange(rows.unpacked(0));
       if (!change.author.starts_with("evil@")) continue;
       for (const sync::Edit& edit : change.edits) {
         const auto label = labelOf_.find(edit.record);

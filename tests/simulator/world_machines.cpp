@@ -26,9 +26,9 @@ void World::copy(const Event& event) {
 World::Held World::savesIn(std::int64_t box) {
   Held saves;
   const storage::Connections::Lease reader = boxes_[std::size_t(box)].node->connections().reader();
-  storage::Statement rows = reader->statement("SELECT body FROM journal");
+  storage::Statement rows = reader->statement("SELECT body, packing FROM journal");
   while (rows.step()) {
-    const sync::Change change = sync::decodeChange(rows.view(0));
+    const sync::Change change = sync::decodeChange(rows.unpacked(0));
     const std::int64_t serial = serialOf(change.author);
     if (serial == 0) continue;
     for (const Ledger::Part& part : partsOf(change)) saves[{serial, part}] = change.dot;

@@ -21,7 +21,7 @@ storage::RecordRow rowOf(TestNode& node, const RecordId& id) {
 // Behind the store's back: the row alone, no digest.
 void putState(TestNode& node, const RecordId& id, const std::string& state) {
   const storage::Connections::Lease writer = node.connections().writer();
-  writer->statement("UPDATE records SET state = ? WHERE id = ?")
+  writer->statement("UPDATE records SET state = ?, packing = 0 WHERE id = ?")
       .bindBlob(1, state)
       .bindBlob(2, id.bytes())
       .run();
