@@ -78,7 +78,9 @@ const std::vector<std::string>& deeds() {
                                                "audit-read",
                                                "audit-broken",
                                                "office-revoked",
-                                               "office-admitted"};
+                                               "office-admitted",
+                                               "phone-revoked",
+                                               "phone-admitted"};
   return all;
 }
 

@@ -5,6 +5,7 @@
 #include "crypto/failure.h"
 #include "crypto/hash.h"
 #include "crypto/hpke.h"
+#include "server/access/revocation.h"
 #include "server/http/client.h"
 #include "server/recovery_slot.h"
 #include "sync/clock.h"
@@ -248,6 +249,7 @@ Json admit(server::Node& hq, const Json& request, std::uint16_t syncPort) {
       current["certificate"] = certificate;
       current["joined"] = joining.fingerprint;
       work.store().setMeta(spentName(joining.secret), http::canonicalJson(current));
+      liftRevocation(hq, work, joining.office);
       sync::enrolLeaf(work, joining.office, joining.publicKey, fingerprint, "", joining.sealingKey);
       return current;
     });

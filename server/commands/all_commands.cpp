@@ -14,7 +14,7 @@ const std::vector<Command>& allCommands() {
         checkCommand(),       reindexCommand(),     keyListCommand(),    keyAddCommand(),
         keyRemoveCommand(),   keyTestCommand(),     keyRecoverCommand(), keyExportCommand(),
         recoveryKeyCommand(), backupCommand(),      restoreCommand(),    restoreDiscardOldCommand(),
-        eraseCommand(),       erasuresCommand(),    keyRotateCommand(),
+        eraseCommand(),       erasuresCommand(),    keyRotateCommand(),  revokeCommand(),
     };
     for (Command& command : all) {
       std::vector<Option>& options = command.form.options;

@@ -62,6 +62,7 @@ Command checkCommand();
 Command reindexCommand();
 Command eraseCommand();
 Command erasuresCommand();
+Command revokeCommand();
 Command keyAddCommand();
 Command keyListCommand();
 Command keyRemoveCommand();

@@ -69,6 +69,7 @@ sync::ExchangeOutcome HubCall::exchange(Client& client, std::size_t upBytes,
     }
     const ClientResponse answer = send(client, from, headers);
     if (answer.status != 200) throw refusalOf(answer);
+    answerHeaders_ = answer.headers;
     const std::unique_ptr<sync::LeafExchange> whole = std::move(leaf_);
     return whole->finish();
   } catch (const Failure& failure) {

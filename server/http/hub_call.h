@@ -29,6 +29,9 @@ class HubCall {
   sync::ExchangeOutcome exchange(Client& client, std::size_t upBytes,
                                  const std::map<std::string, std::string>& headers = {});
 
+  // What came with the last answer; lower-case names.
+  const std::map<std::string, std::string>& answerHeaders() const { return answerHeaders_; }
+
   // Whether the line cut the last one, so that the next call goes on with it.
   bool isCut() const { return leaf_ != nullptr; }
   // Begins anew the next time: the hub is another one.
@@ -47,6 +50,7 @@ class HubCall {
   std::unique_ptr<sync::LeafExchange> leaf_;  // of an exchange that is not over
   std::string name_;                          // by which the hub knows it
   std::string body_;
+  std::map<std::string, std::string> answerHeaders_;
   std::uint64_t answered_ = 0;  // bytes of the answer that have come
   std::uint64_t bytesUp_ = 0;
   std::uint64_t bytesDown_ = 0;

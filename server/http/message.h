@@ -78,7 +78,7 @@ struct Response {
   std::map<std::string, std::string> headers = {};  // they replace the server's own of that name
   std::string body = {};
   std::function<void(BodyWriter&)> stream = {};
-  bool bare = false;  // only the status line and Content-Length: for machines that count bytes
+  bool bare = false;  // without the house's own fields: for machines that count bytes
 };
 
 // An answer with a JSON body.

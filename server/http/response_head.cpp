@@ -72,10 +72,8 @@ std::string responseHead(const Response& response, bool keepAlive) {
   // The phrase may be empty, the space before it may not (RFC 9112 section 4).
   if (!response.bare) head += reasonPhrase(response.status);
   head += "\r\n";
-  if (!response.bare) {
-    appendOwnFields(head, response);
-    appendHouseFields(head, response);
-  }
+  appendOwnFields(head, response);
+  if (!response.bare) appendHouseFields(head, response);
   if (!keepAlive) append(head, "Connection", "close");
   if (response.stream) {
     append(head, "Transfer-Encoding", "chunked");

@@ -7,6 +7,7 @@
 #include "server/audit.h"
 #include "server/http/hub_settings.h"
 #include "server/http/json.h"
+#include "server/http/revocation_exchange.h"
 
 namespace waystation::http {
 namespace {
@@ -156,13 +157,14 @@ sync::ExchangeOutcome SyncClient::callHub(Client& client, bool afterCut) {
   });
   const bool askFirst = afterCut && unsent > kWorthAsking;
   const std::string audit = node_.read(server::auditToTell);
-  std::map<std::string, std::string> headers;
+  std::map<std::string, std::string> headers = revocationsKnown(node_);
   if (!audit.empty()) headers[std::string(server::kAuditHeader)] = audit;
   const sync::ExchangeOutcome outcome =
       hubCall_.exchange(client, askFirst ? 0 : kMostBytesUp, headers);
   if (!audit.empty()) {
     node_.write([&](sync::Work& work) { server::auditTold(work.store(), audit); });
   }
+  fetchRevocations(node_, client, hubCall_.answerHeaders());
   return outcome;
 }
 
@@ -308,7 +310,8 @@ ExchangeSummary SyncClient::syncNow(const Progress& progress) {
 bool SyncClient::pollNews(std::uint64_t after) {
   const std::shared_ptr<Client> client = ready(newsClient_, false);
   client->setStallTime(times_.newsStall);
-  const ClientResponse answer = client->send("GET", "/sync/v1/news?after=" + std::to_string(after));
+  const ClientResponse answer =
+      client->send("GET", "/sync/v1/news?after=" + std::to_string(after), revocationsKnown(node_));
   if (answer.status != 200) throw refusalOf(answer);
   return answer.body == "1";
 }

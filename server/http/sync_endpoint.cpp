@@ -2,10 +2,13 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "crypto/certificate.h"
 #include "crypto/failure.h"
+#include "server/access/revocation.h"
 #include "server/audit.h"
+#include "server/http/revocation_exchange.h"
 #include "sync/hub.h"
 
 namespace waystation::http {
@@ -45,6 +48,15 @@ void SyncEndpoint::addRoutes(Router& router) {
              [this](Request& request, const PathParameters&) { return exchange(request); });
   router.add("GET", "/sync/v1/news",
              [this](Request& request, const PathParameters&) { return news(request); });
+  router.add("GET", "/sync/v1/revocations", [this](Request& request, const PathParameters&) {
+    leafOf(request);
+    return bare(node_.read(access::revocationText));
+  });
+}
+
+std::uint64_t SyncEndpoint::commits() const {
+  const std::lock_guard lock(mutex_);
+  return commits_;
 }
 
 void SyncEndpoint::wake() {
@@ -66,26 +78,35 @@ std::shared_ptr<SyncEndpoint::Line> SyncEndpoint::lineOf(const std::string& leaf
 }
 
 // Judged at each request, not only at the handshake: who was revoked while connected is out.
-storage::LeafRow SyncEndpoint::leafOf(const Request& request) {
+storage::LeafRow SyncEndpoint::judged(const Request& request) {
   const crypto::CertificateFacts facts = crypto::readCertificate(request.peerCertificatePem);
-  const std::optional<storage::LeafRow> leaf =
-      node_.read([&](storage::Store& store) { return store.leafByName(facts.commonName); });
+  bool isRevoked = false;
+  const std::optional<storage::LeafRow> leaf = node_.read([&](storage::Store& store) {
+    const std::optional<storage::LeafRow> row = store.leafByName(facts.commonName);
+    isRevoked = row && access::isRevoked(store, *row);
+    return row;
+  });
   if (!leaf) {
     throw Failure("sync.unknown-leaf", "No office of the name " + facts.commonName +
                                            " is enrolled here. Enrol it with a token first.");
   }
-  if (leaf->revoked) {
-    throw Failure("sync.revoked", "The office " + leaf->name +
-                                      " has been revoked. Headquarters can enrol it again.");
+  if (isRevoked) {
+    throw Failure("sync.revoked",
+                  leaf->name + " has been revoked. Headquarters can enrol it again.");
   }
   if (leaf->certificateHash != facts.fingerprintHex) {
     throw Failure("sync.certificate-replaced",
                   "The office " + leaf->name +
                       " was enrolled anew since; this box's certificate is no longer taken.");
   }
-  const std::lock_guard lock(mutex_);
-  contacts_[leaf->name].lastMs = node_.clock().nowMs();
   return *leaf;
+}
+
+storage::LeafRow SyncEndpoint::leafOf(const Request& request) {
+  storage::LeafRow leaf = judged(request);
+  const std::lock_guard lock(mutex_);
+  contacts_[leaf.name].lastMs = node_.clock().nowMs();
+  return leaf;
 }
 
 // One request of a line that has begun, until it is over.
@@ -163,7 +184,10 @@ Response SyncEndpoint::exchange(Request& request) {
   const std::uint64_t have = goesOn ? numberIn(request, "have") : 0;
   std::array<char, 16384> buffer;
   std::uint64_t total = from;
+  std::uint64_t seen = commits();
   while (const std::size_t count = request.body.read(buffer.data(), buffer.size())) {
+    // A body can take an hour on a bad line.
+    if (const std::uint64_t now = commits(); std::exchange(seen, now) != now) judged(request);
     total += count;
     if (total > kMostRequestBytes) {
       throw Failure("http.body-too-large",
@@ -172,10 +196,12 @@ Response SyncEndpoint::exchange(Request& request) {
     const auto lock = turnOf(*line, mine);
     takeFrom(*line, [&](HubSide& call) { call.receive(total - count, {buffer.data(), count}); });
   }
+  if (commits() != seen) judged(request);
   const auto lock = turnOf(*line, mine);
   Response answer;
   takeFrom(*line, [&](HubSide& call) { answer = bare(call.answer(total, have)); });
   if (line->call->keptBytes() > kMostKeptBytes || line->call->name().empty()) line->call.reset();
+  tellRevocations(node_, request, answer);
   if (const auto audit = request.header("audit")) {
     node_.write([&](sync::Work& work) {
       server::witnessAudit(work.store(), node_.clock(), leaf.name, *audit);
@@ -201,9 +227,11 @@ bool SyncEndpoint::waitForNews(const Request& request, const storage::LeafRow& l
   while (true) {
     const std::uint64_t seen = commits_;
     lock.unlock();
+    // It may have been revoked while it waited; others being so is news.
+    judged(request);
     const std::int64_t waiting =
         node_.read([&](storage::Store& store) { return store.countFeed(leaf.leaf, after); });
-    if (waiting > 0) return true;
+    if (waiting > 0 || hasNewerRevocations(node_, request)) return true;
     lock.lock();
     const bool committed =
         woken_.wait_until(lock, request.stop, deadline, [&] { return commits_ != seen; });

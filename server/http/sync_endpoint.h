@@ -25,8 +25,11 @@ inline constexpr std::chrono::milliseconds kNewsWait{55'000};
 //       many
 //                                bytes of it are here, &from=N&have=M brings the rest from byte N
 //                                and gets the answer from byte M
-//   GET /sync/v1/news?after=N    answers once the leaf's feed goes beyond N: "1", else "0" in the
-//   end
+//   GET /sync/v1/news?after=N    answers once the leaf's feed goes beyond N, or the list of revoked
+//                                nodes is a newer one: "1", else "0" in the end
+//   GET /sync/v1/revocations     that list, empty where there is none
+//
+// Who is revoked is refused at the next request, in the middle of a body, and while it waits.
 class SyncEndpoint {
  public:
   // What is known of a leaf since the start.
@@ -56,6 +59,8 @@ class SyncEndpoint {
   };
 
   class Opened;
+  std::uint64_t commits() const;
+  storage::LeafRow judged(const Request& request);
   storage::LeafRow leafOf(const Request& request);
   Response exchange(Request& request);
   std::uint64_t begin(const Request& request, const storage::LeafRow& leaf, Line& line);

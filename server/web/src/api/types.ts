@@ -190,6 +190,8 @@ export const kDeeds = [
   'audit-broken',
   'office-revoked',
   'office-admitted',
+  'phone-revoked',
+  'phone-admitted',
 ] as const;
 
 export interface AuditEntry {

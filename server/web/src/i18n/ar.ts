@@ -318,6 +318,8 @@ export const ar: Messages = {
   'deed.audit-broken': 'قُطع سجل أحد المكاتب أو أُعيدت كتابته',
   'deed.office-revoked': 'ألغى اعتماد مكتب',
   'deed.office-admitted': 'اعتمد مكتبًا',
+  'deed.phone-revoked': 'ألغى اعتماد هاتف',
+  'deed.phone-admitted': 'أعاد اعتماد هاتف',
 
   'problem.unreachable': 'لم يستجب خادم هذا المكتب.',
   'problem.saveUnknown':

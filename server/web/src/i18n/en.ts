@@ -258,6 +258,8 @@ export const en = {
   'deed.audit-broken': 'An office\'s log was cut or rewritten',
   'deed.office-revoked': 'Revoked an office',
   'deed.office-admitted': 'Admitted an office',
+  'deed.phone-revoked': 'Revoked a phone',
+  'deed.phone-admitted': 'Let a phone in again',
 
   'problem.unreachable': 'The server of this office did not answer.',
   'problem.saveUnknown':

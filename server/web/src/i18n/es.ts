@@ -262,6 +262,8 @@ export const es: Messages = {
   'deed.audit-broken': 'El registro de una oficina fue cortado o reescrito',
   'deed.office-revoked': 'Revocó una oficina',
   'deed.office-admitted': 'Admitió una oficina',
+  'deed.phone-revoked': 'Revocó un teléfono',
+  'deed.phone-admitted': 'Admitió un teléfono',
 
   'problem.unreachable': 'El servidor de esta oficina no respondió.',
   'problem.saveUnknown':

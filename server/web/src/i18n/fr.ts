@@ -267,6 +267,8 @@ export const fr: Messages = {
   'deed.audit-broken': 'Le journal d’un bureau a été coupé ou réécrit',
   'deed.office-revoked': 'A révoqué un bureau',
   'deed.office-admitted': 'A admis un bureau',
+  'deed.phone-revoked': 'A révoqué un téléphone',
+  'deed.phone-admitted': 'A réadmis un téléphone',
 
   'problem.unreachable': 'Le serveur de ce bureau n’a pas répondu.',
   'problem.saveUnknown':
