@@ -173,6 +173,9 @@ class Store {
   // It came in another way.
   void dropQuarantined(std::string_view body);
   std::vector<QuarantineRow> quarantine(int limit);
+  // Open ones with this reason, oldest first.
+  std::vector<QuarantineRow> quarantineFor(std::string_view reason);
+  void removeQuarantine(std::int64_t id);
   std::vector<QuarantineRow> quarantineOf(std::string_view leaf, int limit);
   // Those waiting for a change or a record that is here now, oldest first.
   std::vector<QuarantineRow> whoseWaitIsOver();

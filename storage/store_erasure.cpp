@@ -142,7 +142,7 @@ void Store::cutJournal(std::int64_t seq, std::string_view body) {
 
 void Store::cutQuarantine(std::int64_t id, std::string_view body) {
   if (body.empty()) {
-    db_.statement("DELETE FROM quarantine WHERE id = ?").bind(1, id).run();
+    removeQuarantine(id);
   } else {
     db_.statement("UPDATE quarantine SET body = ?, seal = 0, salt = x'' WHERE id = ?")
         .bindBlob(1, body)

@@ -115,6 +115,17 @@ std::vector<QuarantineRow> Store::quarantine(int limit) {
   return readRows(statement);
 }
 
+std::vector<QuarantineRow> Store::quarantineFor(std::string_view reason) {
+  Statement statement =
+      db_.statement(std::string(kColumns) + "WHERE reason = ? AND state < 2 ORDER BY id");
+  statement.bindText(1, reason);
+  return readRows(statement);
+}
+
+void Store::removeQuarantine(std::int64_t id) {
+  db_.statement("DELETE FROM quarantine WHERE id = ?").bind(1, id).run();
+}
+
 std::vector<QuarantineRow> Store::quarantineOf(std::string_view leaf, int limit) {
   Statement statement =
       db_.statement(std::string(kColumns) + "WHERE leaf = ? ORDER BY id DESC LIMIT ?");

@@ -69,6 +69,12 @@ std::optional<Change> readableChange(std::string_view body) {
 
 using Records = std::map<RecordId, Record>;
 
+// Whether the leaf only carried the change, for a guest of its own, and has joined nothing of it.
+bool isPassenger(const storage::LeafRow& leaf, const storage::QuarantineRow& row,
+                 const Change& change) {
+  return row.proof.seal != 0 && !standsFor(leaf, officeOf(change.author));
+}
+
 // Records as the leaf holds them, with its changes that were not let in here.
 std::optional<Records> quarantinedRecords(Work& work, const storage::LeafRow& leaf) {
   Records records;
@@ -81,6 +87,7 @@ std::optional<Records> quarantinedRecords(Work& work, const storage::LeafRow& le
     const std::optional<Change> read = readableChange(row->body);
     if (!read) return std::nullopt;
     const Change& change = *read;
+    if (isPassenger(leaf, *row, change)) continue;
     for (const Edit& edit : change.edits) {
       Record record = records.contains(edit.record)
                           ? records[edit.record]

@@ -216,7 +216,7 @@ void HubExchange::changes(const ChangesFrame& frame) {
       chain->hash = nextChainHash(chain->hash, digest);
       // What it carries may have seen what came just before it.
       if (change.dot.replica != links.incarnation) work.store().putChain(leaf_.leaf, *chain);
-      letIn(work, {links.incarnation, number}, change, body, seal);
+      take(work, {links.incarnation, number}, change, body, seal);
     }
     ++number;
   }
@@ -365,9 +365,11 @@ std::string HubExchange::answer(std::size_t downBytes) {
   storage::Store store(*reader);
   std::string body = lost_ ? lostFrame(store) : std::string();
   body += encodeFrame(FrameType::kWelcome, encodeWelcome(welcome));
-  if (const auto news = newsOfAside(store)) body += encodeFrame(FrameType::kAside, *news);
-  bool mayFeed = true;
-  body += erasures_.answer(store, replica_, leaf_, mayFeed);
+  bool mayFeed = !isGuest(leaf_, replica_.node());
+  if (mayFeed) {
+    if (const auto news = newsOfAside(store)) body += encodeFrame(FrameType::kAside, *news);
+    body += erasures_.answer(store, replica_, leaf_, mayFeed);
+  }
   mayFeed = mayFeed && !lost_;
   if (mayFeed) static_cast<void>(addFeed(store, feedFrom_, downBytes, body));
   body += healing;

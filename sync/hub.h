@@ -102,13 +102,17 @@ class HubExchange {
     std::string signature;
     std::uint64_t position = 0;
   };
+  struct Arrival;
   struct Origin;
   void subtree(const std::vector<storage::DeviceRow>& devices);
   std::optional<FrameSeal> takeSeal(const ChangesFrame& frame);
-  void letIn(Work& work, const Dot& link, const Change& received, std::string_view whole,
-             const std::optional<FrameSeal>& seal);
-  Origin originOf(Work& work, const Change& change, std::string_view body);
-  void judgeBy(storage::Store& store, const std::string& office, Origin& origin);
+  void take(Work& work, const Dot& link, const Change& change, std::string_view body,
+            const std::optional<FrameSeal>& seal);
+  void letIn(Work& work, const Arrival& arrival, const Change& received, std::string_view whole);
+  void letInAnnounced(Work& work, const std::vector<storage::DeviceRow>& devices);
+  Origin originOf(Work& work, const Arrival& arrival, const Change& change);
+  void judgeBy(storage::Store& store, const storage::LeafRow& carrier, const std::string& office,
+               Origin& origin);
   storage::SealedRow kept(storage::Store& store, const CarriedSeals::Proof& proof);
   bool hasLost(storage::Store& store, const FeedCursor& cursor) const;
   std::string lostFrame(storage::Store& store) const;

@@ -19,11 +19,21 @@ namespace {
                                       ". They were not applied; enrol the device again.");
 }
 
+constexpr const char* kUnknownAuthor = "author-is-unknown";
+
 bool bears(const storage::DeviceRow& device, const CarriedSeals::Proof& proof) {
   return isSealedBy(proof.seal, device.publicKey);
 }
 
 }  // namespace
+
+// How a change has come.
+struct HubExchange::Arrival {
+  storage::LeafRow carrier;
+  Dot link;               // where it stands in the carrier's chain
+  bool isItsOwn = false;  // else another device has made it
+  std::optional<CarriedSeals::Proof> proof;
+};
 
 // A change by the node below that made it, which is not always the one that sends it.
 struct HubExchange::Origin {
@@ -56,7 +66,26 @@ void HubExchange::subtree(const std::vector<storage::DeviceRow>& devices) {
   }
   store.putLeaf(leaf_);
   if (leaf_.offices != before) refillFeed(work, leaf_);
+  letInAnnounced(work, devices);
   work.commit();
+}
+
+// What one of these devices had signed came before it was announced, by whoever carried it.
+void HubExchange::letInAnnounced(Work& work, const std::vector<storage::DeviceRow>& devices) {
+  storage::Store& store = work.store();
+  for (const storage::QuarantineRow& row : store.quarantineFor(kUnknownAuthor)) {
+    const std::optional<storage::SealRow> seal = store.seal(row.proof.seal);
+    const bool isTheirs = seal && std::any_of(devices.begin(), devices.end(), [&](const auto& one) {
+                            return one.name == seal->signer;
+                          });
+    const std::optional<storage::LeafRow> carrier = store.leafByName(row.leaf);
+    if (!isTheirs || !carrier) continue;
+    store.removeQuarantine(row.id);
+    Arrival arrival{*carrier, {row.linkReplica, row.linkNumber}, false, {}};
+    arrival.proof = {*seal, row.proof.position, row.proof.salt};
+    letIn(work, arrival, decodeChange(row.body), row.body);
+  }
+  changesIn_ += letInAwaited(work, admitted_);
 }
 
 std::optional<HubExchange::FrameSeal> HubExchange::takeSeal(const ChangesFrame& frame) {
@@ -74,8 +103,9 @@ std::optional<HubExchange::FrameSeal> HubExchange::takeSeal(const ChangesFrame& 
 
 // The leaf whose scope holds for an office's changes. In the middle of the tree there may be none:
 // that is for a hub further up.
-void HubExchange::judgeBy(storage::Store& store, const std::string& office, Origin& origin) {
-  if (standsFor(leaf_, office) && !isGuest(leaf_, replica_.node())) return;
+void HubExchange::judgeBy(storage::Store& store, const storage::LeafRow& carrier,
+                          const std::string& office, Origin& origin) {
+  if (standsFor(carrier, office) && !isGuest(carrier, replica_.node())) return;
   origin.passage.roundabout = true;
   for (storage::LeafRow& leaf : store.leaves()) {
     if (!leaf.home.empty() || !standsFor(leaf, office)) continue;
@@ -87,9 +117,10 @@ void HubExchange::judgeBy(storage::Store& store, const std::string& office, Orig
 }
 
 // Of a change that another device made and sealed.
-HubExchange::Origin HubExchange::originOf(Work& work, const Change& change, std::string_view body) {
+HubExchange::Origin HubExchange::originOf(Work& work, const Arrival& arrival,
+                                          const Change& change) {
   storage::Store& store = work.store();
-  Origin origin{leaf_, {}, false, carriedSeals_.proofOf(change.dot, body), {}};
+  Origin origin{arrival.carrier, {}, false, arrival.proof, {}};
   if (!origin.proof) {
     origin.refusal = "replica-is-foreign";  // nothing proves whose it is
     return origin;
@@ -103,7 +134,7 @@ HubExchange::Origin HubExchange::originOf(Work& work, const Change& change, std:
   });
   if (device == known.end()) {
     origin.carry = replica_.hasHub() && known.empty();
-    if (!origin.carry) origin.refusal = known.empty() ? "author-is-unknown" : "signature-is-forged";
+    if (!origin.carry) origin.refusal = known.empty() ? kUnknownAuthor : "signature-is-forged";
     return origin;
   }
   const std::string office = device->home.empty() ? device->name : device->home;
@@ -113,9 +144,9 @@ HubExchange::Origin HubExchange::originOf(Work& work, const Change& change, std:
     origin.refusal = "author-is-foreign";
   } else if (direct && !isGuest(*direct, replica_.node())) {
     origin.leaf = *direct;
-    origin.passage.roundabout = direct->leaf != leaf_.leaf;
+    origin.passage.roundabout = direct->leaf != arrival.carrier.leaf;
   } else {
-    judgeBy(store, office, origin);
+    judgeBy(store, arrival.carrier, office, origin);
   }
   return origin;
 }
@@ -129,26 +160,36 @@ storage::SealedRow HubExchange::kept(storage::Store& store, const CarriedSeals::
   return {row->second, proof.position, proof.salt};
 }
 
+// A change of the leaf's own, or one that it carries.
+void HubExchange::take(Work& work, const Dot& link, const Change& change, std::string_view body,
+                       const std::optional<FrameSeal>& seal) {
+  Arrival arrival{leaf_, link, change.dot.replica == link.replica, {}};
+  if (!arrival.isItsOwn) {
+    arrival.proof = carriedSeals_.proofOf(change.dot, body);
+  } else if (seal) {
+    arrival.proof = {{leaf_.name, seal->signature, seal->maker.digests()},
+                     seal->position,
+                     seal->maker.salt(seal->position)};
+  } else if (replica_.hasHub()) {
+    notSealed("are not signed one by one, so they could go no further than this office");
+  }
+  letIn(work, arrival, change, body);
+}
+
 // Of what was erased nothing comes in, nor is it kept aside: the link stands by its digest.
-void HubExchange::letIn(Work& work, const Dot& link, const Change& received, std::string_view whole,
-                        const std::optional<FrameSeal>& seal) {
+void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& received,
+                        std::string_view whole) {
   storage::Store& store = work.store();
   const Change change = withoutErased(work, received);
   if (change.edits.empty()) return;
   const std::string body = encodeChange(change);
-  const bool isItsOwn = change.dot.replica == link.replica;
-  Origin origin{leaf_, {}, false, {}, {}};
-  if (isItsOwn) {
-    if (seal) {
-      origin.proof = {{leaf_.name, seal->signature, seal->maker.digests()},
-                      seal->position,
-                      seal->maker.salt(seal->position)};
-    } else if (replica_.hasHub()) {
-      notSealed("are not signed one by one, so they could go no further than this office");
-    }
-    if (isGuest(leaf_, replica_.node())) judgeBy(store, leaf_.home, origin);
-  } else {
-    origin = originOf(work, change, whole);
+  const bool isItsOwn = arrival.isItsOwn;
+  const storage::LeafRow& carrier = arrival.carrier;
+  Origin origin{carrier, {}, false, arrival.proof, {}};
+  if (!isItsOwn) {
+    origin = originOf(work, arrival, change);
+  } else if (isGuest(carrier, replica_.node())) {
+    judgeBy(store, carrier, carrier.home, origin);
   }
   // What a leaf sends of its own is whole; what it carries may be a part.
   const Held held = isItsOwn ? heldOf(store, change) : heldOfPart(store, change);
@@ -157,12 +198,13 @@ void HubExchange::letIn(Work& work, const Dot& link, const Change& received, std
     return;
   }
   if (held == Held::kOther && !origin.refusal) origin.refusal = "dot-is-used";
-  const Dot under = isItsOwn ? link : change.dot;
+  const Dot under = isItsOwn ? arrival.link : change.dot;
   Judgement judgement{origin.refusal.value_or(""), std::nullopt};
+  if (judgement.reason == kUnknownAuthor) judgement.awaited = Awaited{};  // its announcement
   if (judgement.letsIn() && !origin.carry) judgement = judge(work, origin.leaf, under, change);
   if (!judgement.letsIn()) {
     const bool isWhole = origin.proof && body == whole;
-    keepAside(work, leaf_, under, change, judgement,
+    keepAside(work, carrier, under, change, judgement,
               isWhole ? kept(store, *origin.proof) : storage::SealedRow{});
     ++quarantined_;
     return;

@@ -84,11 +84,14 @@ std::string LeafExchange::request() {
     hello_.feed = state.feed;
     sent_ = hello_.base;
     hello_.clockMs = replica_.clock().nowMs();
-    receipts_ = store.receipts();
-    erasures = erasureFrames(store, reportedErasures_);
+    // What is said to the own hub alone: a hub that this node is a guest of would not pass it on.
+    if (hub_.empty()) {
+      receipts_ = store.receipts();
+      erasures = erasureFrames(store, reportedErasures_);
+      const std::vector<storage::AsideRow> aside = store.aside();
+      if (!aside.empty()) asideKnown_ = asideMark(aside);
+    }
     addSubtree(store, state.announced, subtree);
-    const std::vector<storage::AsideRow> aside = store.aside();
-    if (!aside.empty()) asideKnown_ = asideMark(aside);
     // First what the hub has lost: what follows is judged by it.
     moreUp_ = !addReturned(store, subtree);
     if (!moreUp_) addChanges(store, changes);
@@ -184,10 +187,11 @@ void LeafExchange::receive(std::string_view bytes) {
 // Roots told to leave go once all that was written here about them is at the hub, and no phone has
 // any of it any more.
 void LeafExchange::letGo() {
+  if (!hub_.empty()) return;
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   storage::Store& store = work.store();
-  const std::int64_t acknowledged = readLeafState(store, hub_).acknowledgedSeq;
+  const std::int64_t acknowledged = readLeafState(store).acknowledgedSeq;
   bool any = sweepWaiting(work, acknowledged);
   const bool swept = any;
   for (const std::string& root : store.leaving()) {

@@ -31,6 +31,15 @@ constexpr std::array<std::string_view, 4> kReleasable = {
     "record-is-not-the-offices", "field-is-headquarters", "field-is-the-custodians",
     "seen-is-beyond-what-is-held"};
 
+// Nobody can tell who wrote it: no person may overrule that, whatever is said of the rest.
+constexpr std::array<std::string_view, 3> kUnproven = {"replica-is-foreign", "author-is-unknown",
+                                                       "signature-is-forged"};
+
+template <typename Reasons>
+bool isAmong(const Reasons& reasons, std::string_view reason) {
+  return std::find(reasons.begin(), reasons.end(), reason) != reasons.end();
+}
+
 void put(QuarantineRow& row, const Judgement& judgement) {
   row.reason = judgement.reason;
   row.state = judgement.awaited ? QuarantineState::kWaiting : QuarantineState::kRefused;
@@ -149,10 +158,11 @@ void releaseAside(Work& work, std::int64_t id, const std::string& person, const 
   QuarantineRow row = openRow(work.store(), id);
   const Change change = decodeChange(row.body);
   const storage::LeafRow leaf = leafOf(work.store(), row, change);
-  const Judgement judgement = judge(work, leaf, {row.linkReplica, row.linkNumber}, change);
-  const bool mayBe = judgement.letsIn() || std::find(kReleasable.begin(), kReleasable.end(),
-                                                     judgement.reason) != kReleasable.end();
-  if (!mayBe) {
+  Judgement judgement{row.reason, std::nullopt};
+  if (!isAmong(kUnproven, row.reason)) {
+    judgement = judge(work, leaf, {row.linkReplica, row.linkNumber}, change);
+  }
+  if (!judgement.letsIn() && !isAmong(kReleasable, judgement.reason)) {
     throw Failure("quarantine.unreleasable",
                   "This change can't be let in (" + judgement.reason +
                       "): it would damage the records. It stays aside; discard it, or wait for "

@@ -157,6 +157,24 @@ TEST_F(Quarantine, ReleasesNothingThatWouldDamageTheRecords) {
   EXPECT_EQ(hq_.quarantine()[0].state, QuarantineState::kRefused);
 }
 
+TEST_F(Quarantine, ReleasesNothingOfWhichNobodyCanTellWhoWroteIt) {
+  for (const char* reason : {"replica-is-foreign", "author-is-unknown", "signature-is-forged"}) {
+    {
+      const storage::Connections::Lease writer = hq_.connections().writer();
+      Work work(hq_.replica(), *writer);
+      const storage::LeafRow leaf = *work.store().leafByName("NBO");
+      const Change change{{99, 1}, 7, "tester@NBO", {{id_, {{"status", {}, "\"forged\""}}}}};
+      ASSERT_TRUE(judge(work, leaf, change.dot, change).letsIn()) << "but for whose it is";
+      keepAside(work, leaf, change.dot, change, {reason, std::nullopt});
+      work.commit();
+    }
+    settle([](Work& work, std::int64_t id) {
+      EXPECT_EQ(codeOf([&] { releaseAside(work, id, "grace", "no", {}); }),
+                "quarantine.unreleasable");
+    });
+  }
+}
+
 // Headquarters was restored; Nairobi is quicker to come back than Mombasa, whose writes it read.
 TEST_F(Quarantine, HoldsAnEditThatNamesWritesNotYetSentAgainUntilTheyArrive) {
   const RecordId shared =

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "crypto/failure.h"
 #include "tests/support/sync_nodes.h"
 
@@ -263,8 +265,87 @@ TEST_F(Roaming, KeepsAsideWhatAnUnknownPhoneSignedUntilItComesByAnOfficeThatKnow
   EXPECT_FALSE(hq_.record(id));
   ASSERT_EQ(hq_.quarantine().size(), 1U);
   EXPECT_EQ(hq_.quarantine().front().reason, "author-is-unknown");
+  EXPECT_EQ(exchangeAll(hq_, mombasa_).agreement, Agreement::kAgree)
+      << "whoever carried it has joined nothing of it";
   settle();
   EXPECT_TRUE(hq_.record(id));
+}
+
+TEST_F(Roaming, LetsInWhatAnUnknownPhoneSignedOnceItsOfficeHasAnnouncedIt) {
+  const RecordId id = phone_.create("person", {{"name", "\"1\""}});
+  visit();
+  exchangeAll(hq_, mombasa_);
+  ASSERT_EQ(hq_.quarantine().size(), 1U);
+  EXPECT_EQ(hq_.quarantine().front().state, storage::QuarantineState::kWaiting);
+  exchangeAll(hq_, nairobi_);  // the phone itself is lost
+  EXPECT_TRUE(hq_.record(id));
+  EXPECT_TRUE(hq_.quarantine().empty());
+  EXPECT_TRUE(nairobi_.record(id));
+  EXPECT_FALSE(mombasa_.record(id));
+}
+
+TEST_F(Roaming, DoesNotTakeAnAnnouncementOfTheNameFromAnotherKey) {
+  const RecordId id = phone_.create("person", {{"name", "\"1\""}});
+  visit();
+  exchangeAll(hq_, mombasa_);
+  TestNode impostor{"NBO-P1", true, 9, "NBO"};
+  enrol(nairobi_, impostor);
+  exchangeAll(hq_, nairobi_);
+  EXPECT_FALSE(hq_.record(id));
+  ASSERT_EQ(hq_.quarantine().size(), 1U);
+  EXPECT_EQ(hq_.quarantine().front().reason, "signature-is-forged");
+}
+
+// Whoever is its host has no use for it, and its own office would wait for it for ever.
+TEST_F(Roaming, GivesItsReceiptsToItsOwnOfficeAlone) {
+  const RecordId id = phone_.create("case_file", {{"status", "\"open\""}});
+  settle();
+  handOver(id, "MBA");
+  exchangeAll(hq_, nairobi_);
+  exchange(nairobi_, phone_);
+  ASSERT_FALSE(phone_.record(id));
+  visit();
+  settle();
+  EXPECT_FALSE(nairobi_.record(id));
+}
+
+TEST_F(Roaming, LetsGoOfACaseOnlyWhenItsOwnOfficeHasAllThatItWroteThere) {
+  const RecordId id = phone_.create("case_file", {{"status", "\"open\""}});
+  settle();
+  handOver(id, "MBA");
+  exchangeAll(hq_, nairobi_);
+  phone_.edit(id, "phone", "\"1\"");
+  phone_.edit(id, "status", "\"late\"");
+  exchangeCut(nairobi_, phone_, {.upBytes = 0});
+  visit();
+  EXPECT_TRUE(phone_.record(id)) << "its host may be lost before it has passed that on";
+  settle();
+  EXPECT_FALSE(phone_.record(id));
+  EXPECT_EQ(mombasa_.record(id)->value("status"), "\"late\"");
+}
+
+TEST_F(Roaming, HearsOfErasuresFromItsOwnOfficeAlone) {
+  const RecordId id = phone_.create("person", {{"name", "\"A\""}});
+  settle();
+  {
+    const storage::Connections::Lease writer = hq_.connections().writer();
+    Work work(hq_.replica(), *writer);
+    eraseForGood(work, hq_.key(), "grace", {id});
+    work.commit();
+  }
+  exchangeAll(hq_, mombasa_);
+  visit();
+  EXPECT_TRUE(phone_.record(id));
+  exchangeAll(hq_, nairobi_);
+  exchange(nairobi_, phone_);
+  EXPECT_FALSE(phone_.record(id));
+  visit();
+  settle();
+  const storage::Connections::Lease reader = nairobi_.connections().reader();
+  const auto receipts = storage::Store(*reader).erasureReceipts();
+  const auto ofPhone = std::count_if(receipts.begin(), receipts.end(),
+                                     [](const auto& row) { return row.holder == "NBO-P1"; });
+  EXPECT_EQ(ofPhone, 1);
 }
 
 TEST_F(Roaming, GivesAGuestNothing) {
