@@ -198,7 +198,7 @@ void letIn(Work& work, const storage::LeafRow& leaf, const Change& change, Heali
   if (withoutErased(work, change).edits.empty()) return;
   const std::optional<storage::RecordRow> row = store.record(change.edits.front().record.bytes());
   if (row && !store.inScope(leaf.leaf, row->root)) {
-    if (!store.isReleasing(leaf.leaf, row->root)) release(work, leaf.leaf, row->root);
+    tellToLeave(work, leaf.leaf, row->root);
     return;
   }
   const auto chain = store.chain(leaf.leaf, change.dot.replica);

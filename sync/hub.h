@@ -109,6 +109,7 @@ class HubExchange {
   void take(Work& work, const Dot& link, const Change& change, std::string_view body,
             const std::optional<FrameSeal>& seal);
   void letIn(Work& work, const Arrival& arrival, const Change& received, std::string_view whole);
+  void leaveWhatIsNotTheirs(Work& work, const storage::LeafRow& carrier, const Change& change);
   void letInAnnounced(Work& work, const std::vector<storage::DeviceRow>& devices);
   Origin originOf(Work& work, const Arrival& arrival, const Change& change);
   void judgeBy(storage::Store& store, const storage::LeafRow& carrier, const std::string& office,

@@ -160,6 +160,18 @@ storage::SealedRow HubExchange::kept(storage::Store& store, const CarriedSeals::
   return {row->second, proof.position, proof.salt};
 }
 
+// Whoever brings its own office's change has joined it. Where the root went elsewhere meanwhile,
+// the leaf may have answered for that before the change came to it.
+void HubExchange::leaveWhatIsNotTheirs(Work& work, const storage::LeafRow& carrier,
+                                       const Change& change) {
+  storage::Store& store = work.store();
+  if (isGuest(carrier, replica_.node()) || !standsFor(carrier, officeOf(change.author))) return;
+  for (const Edit& edit : change.edits) {
+    const std::optional<storage::RecordRow> row = store.record(edit.record.bytes());
+    if (row) tellToLeave(work, carrier.leaf, row->root);
+  }
+}
+
 // A change of the leaf's own, or one that it carries.
 void HubExchange::take(Work& work, const Dot& link, const Change& change, std::string_view body,
                        const std::optional<FrameSeal>& seal) {
@@ -195,6 +207,7 @@ void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& receiv
   const Held held = isItsOwn ? heldOf(store, change) : heldOfPart(store, change);
   if (held == Held::kWhole) {  // it came another way
     store.dropQuarantined(body);
+    leaveWhatIsNotTheirs(work, carrier, change);
     return;
   }
   if (held == Held::kOther && !origin.refusal) origin.refusal = "dot-is-used";

@@ -151,6 +151,15 @@ void release(Work& work, std::int64_t leaf, const std::string& root) {
   work.tellLeaves();
 }
 
+void tellToLeave(Work& work, std::int64_t leaf, const std::string& root) {
+  storage::Store& store = work.store();
+  if (store.inScope(leaf, root) || store.isReleasing(leaf, root)) return;
+  store.addReleasing(leaf, root);
+  store.setReleased(leaf, root);
+  store.appendFeed(leaf, FeedType::kLeave, root, 0);
+  work.tellLeaves();
+}
+
 void describeRoot(const Record& record, storage::RootRow& root) {
   root.scope = record.value(kScopeField);
   const std::string_view custody = plainText(record.value(kCustodyField));

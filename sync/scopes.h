@@ -34,6 +34,9 @@ void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fro
 
 // A root has to go from a leaf, which may hold it though it is not in its scope.
 void release(Work& work, std::int64_t leaf, const std::string& root);
+// A leaf holds a root that it may not, by what it sends: it has to go. Unlike after `release`,
+// what the leaf writes about the root is not taken, else it could open any root to itself.
+void tellToLeave(Work& work, std::int64_t leaf, const std::string& root);
 
 // The hub above gave a root (again), or told to let go of it: so are the leaves below.
 void grantBelow(Work& work, const std::string& root);

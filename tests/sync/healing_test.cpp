@@ -226,6 +226,37 @@ TEST(Healing, TakesFromALeafNothingThatTheDoorWouldNotLetIn) {
   EXPECT_EQ(nodes.hq.quarantine().size(), 2U);
 }
 
+// Else any office could open any root to itself, for as long as it sends no receipt.
+TEST(Healing, TellsALeafToLetGoOfWhatItMayNotHoldAndTakesNothingThatItWritesThere) {
+  Pair nodes(3);
+  TestNode mombasa("MBA", true, 99);
+  enrol(nodes.hq, mombasa);
+  const RecordId foreign = mombasa.create("person", {{"name", "\"X\""}});
+  exchangeAll(nodes.hq, mombasa);
+  {
+    const storage::Connections::Lease writer = nodes.office.connections().writer();
+    Work work(nodes.office.replica(), *writer);
+    for (const Change& change : prunedChanges(*mombasa.record(foreign))) work.apply(change, 0);
+    work.commit();
+  }
+  const auto ofHealing = [&] {
+    const storage::Connections::Lease writer = nodes.hq.connections().writer();
+    Work work(nodes.hq.replica(), *writer);
+    HealingWords words;
+    words.changes = prunedChanges(*mombasa.record(foreign));
+    HealingCounts counts;
+    healAtHub(work, *work.store().leafByName("NBO"), words, false, counts);
+    work.commit();
+  };
+  ofHealing();
+  nodes.office.edit(foreign, "name", "\"mine\"");
+  exchangeAll(nodes.hq, nodes.office);
+  EXPECT_EQ(nodes.hq.record(foreign)->value("name"), "\"X\"");
+  ASSERT_EQ(nodes.hq.quarantine().size(), 1U);
+  EXPECT_EQ(nodes.hq.quarantine().front().reason, "record-is-not-the-offices");
+  EXPECT_FALSE(nodes.office.record(foreign));
+}
+
 TEST(Healing, IsTriedAFewTimesAnHourWhereItCannotMend) {
   Pair nodes(50);
   std::size_t bytes = 0;

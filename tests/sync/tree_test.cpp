@@ -324,6 +324,24 @@ TEST_F(Roaming, LetsGoOfACaseOnlyWhenItsOwnOfficeHasAllThatItWroteThere) {
   EXPECT_EQ(mombasa_.record(id)->value("status"), "\"late\"");
 }
 
+// Its office had nothing to let go of when it was told to, and said so.
+TEST_F(Roaming, BringsHomeNoCaseThatWasGivenAwayMeanwhile) {
+  settle();
+  const RecordId id = phone_.create("case_file", {{"status", "\"open\""}});
+  visit();
+  exchangeAll(hq_, mombasa_);
+  handOver(id, "MBA");
+  exchangeAll(hq_, nairobi_);
+  exchangeAll(hq_, nairobi_);
+  exchangeAll(nairobi_, phone_);
+  settle();
+  EXPECT_FALSE(nairobi_.record(id));
+  EXPECT_FALSE(phone_.record(id));
+  EXPECT_TRUE(mombasa_.record(id));
+  const storage::Connections::Lease reader = hq_.connections().reader();
+  EXPECT_FALSE(storage::Store(*reader).lastHealing("NBO")) << "told, not found by the digests";
+}
+
 TEST_F(Roaming, HearsOfErasuresFromItsOwnOfficeAlone) {
   const RecordId id = phone_.create("person", {{"name", "\"A\""}});
   settle();
