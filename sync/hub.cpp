@@ -271,7 +271,7 @@ Position newestOf(storage::Store& store, const storage::LeafRow& leaf) {
 // Where the leaf stands, as far as this hub can tell. What the leaf can tell itself is left out.
 void HubExchange::begin(storage::Store& store, const Hello& hello, Welcome& welcome) {
   welcome.clockMs = replica_.clock().nowMs();
-  welcome.rewind = rewind_;
+  welcome.rewind = rewind_ || lacksDevices_;
   const ReplicaId incarnation = lastShown_ ? lastShown_->replica : hello.base.incarnation;
   const std::optional<storage::ChainRow> chain = store.chain(leaf_.leaf, incarnation);
   if (!chain) {

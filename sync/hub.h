@@ -110,6 +110,8 @@ class HubExchange {
             const std::optional<FrameSeal>& seal);
   void letIn(Work& work, const Arrival& arrival, const Change& received, std::string_view whole);
   void leaveWhatIsNotTheirs(Work& work, const storage::LeafRow& carrier, const Change& change);
+  void askForDevices(storage::Store& store, const storage::LeafRow& carrier,
+                     std::string_view office);
   void letInAnnounced(Work& work, const std::vector<storage::DeviceRow>& devices);
   Origin originOf(Work& work, const Arrival& arrival, const Change& change);
   void judgeBy(storage::Store& store, const storage::LeafRow& carrier, const std::string& office,
@@ -147,10 +149,11 @@ class HubExchange {
   std::optional<Dot> lastShown_;                   // of the leaf's links in this request, the last
   FeedCursor feedFrom_;                            // where the feed of the answer begins
   std::map<std::string, bool> ownSeals_;           // by signature: whether it is this hub's
-  bool rewind_ = false;     // the leaf's changes do not follow on what this hub has
-  bool lost_ = false;       // the leaf was fed more than this hub knows of
-  bool refill_ = false;     // the leaf lacks what it once had
-  std::string asideKnown_;  // what the leaf knows to be kept aside; empty: nothing
+  bool rewind_ = false;        // the leaf's changes do not follow on what this hub has
+  bool lacksDevices_ = false;  // the leaf has devices below it that this hub does not know
+  bool lost_ = false;          // the leaf was fed more than this hub knows of
+  bool refill_ = false;        // the leaf lacks what it once had
+  std::string asideKnown_;     // what the leaf knows to be kept aside; empty: nothing
   bool more_ = false;
   bool byBundle_ = false;
   HealingWords healingWords_;

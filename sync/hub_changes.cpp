@@ -25,6 +25,17 @@ bool bears(const storage::DeviceRow& device, const CarriedSeals::Proof& proof) {
   return isSealedBy(proof.seal, device.publicKey);
 }
 
+// An incarnation stays with the device that was first heard of under it. But an office that was
+// restored seals what its phones had lent it back, and so the two are heard of under one.
+bool mayWriteUnder(storage::Store& store, ReplicaId replica, const storage::DeviceRow& device) {
+  const std::string owner = store.claimReplica(replica, device.name);
+  if (owner == device.name) return true;
+  if (!device.home.empty()) return owner == device.home && !store.chainNumber(replica);
+  const std::vector<storage::DeviceRow> owners = store.devicesNamed(owner);
+  return std::any_of(owners.begin(), owners.end(),
+                     [&](const auto& row) { return row.home == device.name; });
+}
+
 }  // namespace
 
 // How a change has come.
@@ -138,7 +149,7 @@ HubExchange::Origin HubExchange::originOf(Work& work, const Arrival& arrival,
     return origin;
   }
   const std::string office = device->home.empty() ? device->name : device->home;
-  if (store.claimReplica(change.dot.replica, signer) != signer) {
+  if (!mayWriteUnder(store, change.dot.replica, *device)) {
     origin.refusal = "replica-is-foreign";
   } else if (officeOf(change.author) != office) {
     origin.refusal = "author-is-foreign";
@@ -158,6 +169,17 @@ storage::SealedRow HubExchange::kept(storage::Store& store, const CarriedSeals::
     row = keptSeals_.emplace(proof.seal.signature, store.addSeal(proof.seal)).first;
   }
   return {row->second, proof.position, proof.salt};
+}
+
+// The leaf may have said it once, before this hub was restored: a rewind makes it say so again. Of
+// what it carries for another office's phone it could say no more.
+void HubExchange::askForDevices(storage::Store& store, const storage::LeafRow& carrier,
+                                std::string_view office) {
+  const std::vector<storage::LeafRow> leaves = store.leaves();
+  const bool isAnothers = std::any_of(leaves.begin(), leaves.end(), [&](const auto& leaf) {
+    return leaf.leaf != carrier.leaf && leaf.home.empty() && standsFor(leaf, office);
+  });
+  lacksDevices_ = lacksDevices_ || !isAnothers;
 }
 
 // Whoever brings its own office's change has joined it. Where the root went elsewhere meanwhile,
@@ -213,7 +235,10 @@ void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& receiv
   if (held == Held::kOther && !origin.refusal) origin.refusal = "dot-is-used";
   const Dot under = isItsOwn ? arrival.link : change.dot;
   Judgement judgement{origin.refusal.value_or(""), std::nullopt};
-  if (judgement.reason == kUnknownAuthor) judgement.awaited = Awaited{};  // its announcement
+  if (judgement.reason == kUnknownAuthor) {
+    judgement.awaited = Awaited{};  // its announcement
+    askForDevices(store, carrier, officeOf(change.author));
+  }
   if (judgement.letsIn() && !origin.carry) judgement = judge(work, origin.leaf, under, change);
   if (!judgement.letsIn()) {
     const bool isWhole = origin.proof && body == whole;

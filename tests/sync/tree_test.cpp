@@ -218,6 +218,33 @@ TEST_F(Tree, BringsNothingTwiceWhereverTheLinkIsCut) {
   EXPECT_EQ(journalSize(nairobi_), 18);
 }
 
+// Nothing was fed yet, so nothing else shows that headquarters is an older copy of itself.
+TEST_F(Tree, IsToldOfThePhonesAgainByWhoeverAnnouncedThemBeforeHeadquartersWasRestored) {
+  const std::string backup = hq_.copyOfStore();
+  exchangeAll(hq_, nairobi_);
+  const RecordId id = phone_.create("person", {{"name", "\"A\""}});
+  hq_.startOnCopy(backup);
+  settle();
+  EXPECT_TRUE(hq_.record(id));
+}
+
+// What one phone made comes back from another's copy, under the office's seal.
+TEST_F(Tree, TakesWhatAPhoneWritesAfterItsOfficeWasRestoredAndHadItsEarlierWorkFromAnother) {
+  settle();
+  exchangeAll(nairobi_, other_);
+  const std::string backup = nairobi_.copyOfStore();
+  const RecordId first = phone_.create("person", {{"name", "\"A\""}});
+  exchangeAll(nairobi_, phone_);
+  exchangeAll(nairobi_, other_);
+  const RecordId second = phone_.create("person", {{"name", "\"B\""}});
+  nairobi_.startOnCopy(backup);
+  exchangeAll(nairobi_, other_);
+  exchangeAll(hq_, nairobi_);
+  EXPECT_TRUE(hq_.record(first));
+  settle();
+  EXPECT_TRUE(hq_.record(second));
+}
+
 // A phone of Nairobi that calls at Mombasa.
 class Roaming : public Tree {
  protected:
