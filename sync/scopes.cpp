@@ -154,9 +154,7 @@ void release(Work& work, std::int64_t leaf, const std::string& root) {
 void tellToLeave(Work& work, std::int64_t leaf, const std::string& root) {
   storage::Store& store = work.store();
   if (store.inScope(leaf, root) || store.isReleasing(leaf, root)) return;
-  store.addReleasing(leaf, root);
-  store.setReleased(leaf, root);
-  store.appendFeed(leaf, FeedType::kLeave, root, 0);
+  store.appendFeed(leaf, FeedType::kLeave, root, 0);  // no more: a refill releases what was held
   work.tellLeaves();
 }
 

@@ -41,6 +41,7 @@ constexpr std::array<const char*, kAttacks> kNames = {"edits a foreign record",
                                                       "lies about its feed",
                                                       "hands in foreign receipts",
                                                       "skips bodies",
+                                                      "offers to heal a foreign record",
                                                       "garbles bytes",
                                                       "repeats an old request",
                                                       "writes honestly"};
@@ -106,7 +107,7 @@ Change HostileLeaf::lie(Attack attack, const Victim& victim, const sync::Dot& do
       edit(own, {birth, evil});
       break;
     case Attack::kEditsForeignRecord:
-      edit(victim.record, {evil});
+      edit(offered_.value_or(victim.record), {evil});
       break;
     default:
       edit(own, {birth, evil});
@@ -126,6 +127,12 @@ std::string HostileLeaf::request(Attack attack, const Victim& victim) {
   if (attack == Attack::kHandsInForeignReceipts) {
     request +=
         sync::encodeFrame(sync::FrameType::kReceipts, sync::encodeReceipts({victim.root.bytes()}));
+  }
+  if (attack == Attack::kOffersToHealAForeignRecord) {
+    offered_ = victim.record;  // and edits it when it edits next
+    const Change offer{
+        victim.lastDot, 1, "evil@" + name_, {{victim.record, {write("status", "\"evil\"")}}}};
+    request += sync::encodeFrame(sync::FrameType::kHealing, sync::encodeHealing({offer}));
   }
   if (attack == Attack::kGarblesBytes) {
     for (int i = 0; i < 3; ++i) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,11 +32,12 @@ enum class Attack : std::int64_t {
   kLiesAboutItsFeed,
   kHandsInForeignReceipts,
   kSkipsBodies,
+  kOffersToHealAForeignRecord,  // to be told to let go of it, as one who had it
   kGarblesBytes,
   kRepeatsAnOldRequest,
   kWritesHonestly,  // and so has a chain that its lies can continue
 };
-inline constexpr std::int64_t kAttacks = 22;
+inline constexpr std::int64_t kAttacks = 23;
 std::string nameOf(Attack attack);
 
 // What it knows of its victim: the worst is taken, that it has learned every identity.
@@ -79,6 +81,7 @@ class HostileLeaf {
   Link head_;    // of the chain that it goes on with
   Link parent_;  // of its incarnation
   std::map<sync::Dot, std::string> hashes_;
+  std::optional<sync::RecordId> offered_;
   std::string lastRequest_;
 };
 
