@@ -1,9 +1,7 @@
 """A full disk: saves are refused in plain words, what was acknowledged stays, reading goes on, and
 saving works again once there is room. On a disk of its own, in memory."""
 
-import os
 import subprocess
-import sys
 import unittest
 
 import program
@@ -11,17 +9,6 @@ import program
 MOST_SAVES = 5000
 SMALL = "1500k"
 ROOMY = "64m"
-INSIDE = "WAYSTATION_OWN_MOUNTS"
-
-
-def enter_own_mounts():
-    """Starts this test anew where it may mount a small disk that nobody else sees."""
-    if INSIDE in os.environ:
-        return
-    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-    if subprocess.run(unshare + ["true"], capture_output=True, check=False).returncode == 0:
-        os.environ[INSIDE] = "yes"
-        os.execvp("unshare", unshare + [sys.executable] + sys.argv)
 
 
 def mount(folder, size, *more):
@@ -29,7 +16,7 @@ def mount(folder, size, *more):
                     "waystation-test", folder], check=True)
 
 
-@unittest.skipUnless(INSIDE in os.environ, "this machine lets nobody mount a small disk")
+@unittest.skipUnless(program.has_own_mounts(), "this machine lets nobody mount a small disk")
 class FullDisk(program.ProgramTest):
     def fill(self, caller):
         """Saves until refused; answers what was acknowledged and the refusal."""
@@ -76,5 +63,5 @@ class FullDisk(program.ProgramTest):
 
 
 if __name__ == "__main__":
-    enter_own_mounts()
+    program.enter_own_mounts()
     program.main()

@@ -1,9 +1,10 @@
-"""Nothing that was imported can be read in the data directory of a node that is switched off."""
+"""Nothing that was imported can be read on the disk of a node that is switched off."""
 
 import json
 import os
 import subprocess
 from pathlib import Path
+from unittest import mock
 
 import program
 
@@ -15,6 +16,8 @@ SHORTEST = 5 if CASES <= DATA_CASES else 8
 SAVES = 50
 program.PATIENCE += CASES // 50  # a large import takes its time
 PART = 64 * 1024 * 1024
+DISK_BYTES = 64 * 1024 * 1024
+DISK_BYTES_A_CASE = 16 * 1024
 OVERLAP = 256
 
 
@@ -71,6 +74,29 @@ def parts_of(file):
         file.seek(-OVERLAP, os.SEEK_CUR)
 
 
+class Disk:
+    """A file system of its own for the node, whose every byte can be read when it is off, also those
+    of files that were removed: an image mounted where the machine allows it, else a folder."""
+
+    def __init__(self, folder):
+        self.image = os.path.join(folder, "disk.img")
+        self.folder = os.path.join(folder, "disk")
+        os.mkdir(self.folder)
+        with open(self.image, "wb") as image:
+            image.truncate(DISK_BYTES + CASES * DISK_BYTES_A_CASE)
+        self.is_image = program.has_own_mounts() and all(
+            subprocess.run(command, capture_output=True, check=False).returncode == 0
+            for command in (["mkfs.ext4", "-q", "-E", "nodiscard", self.image],
+                            ["mount", "-o", "loop,nodiscard", self.image, self.folder]))
+
+    def switch_off(self):
+        """Answers the files that hold all that is on the disk."""
+        if not self.is_image:
+            return [path for path in Path(self.folder).rglob("*") if path.is_file()]
+        subprocess.run(["umount", self.folder], check=True)
+        return [Path(self.image)]
+
+
 class PoweredOff(program.ProgramTest):
     def test_no_imported_name_is_on_the_disk(self):
         lines = case_lines(CASES)
@@ -79,18 +105,25 @@ class PoweredOff(program.ProgramTest):
         source = os.path.join(self.folder, "cases.jsonl")
         with open(source, "w") as file:
             file.writelines(lines)
-        node = self.node("HQ", "hq")
+        disk = Disk(self.folder)
+        temporary = os.path.join(disk.folder, "tmp")
+        os.mkdir(temporary)
+        places = mock.patch.dict(os.environ, TMPDIR=temporary, SQLITE_TMPDIR=temporary)
+        places.start()
+        self.addCleanup(places.stop)
+        node = program.Node(disk.folder, "HQ", "hq")
+        self.assertDone(node.init())
         result = json.loads(self.assertDone(node.run("import", "--as", "cases", source, "--json")))
         self.assertEqual(result["created"], CASES)
         self.save_and_cut_power(node, names[:SAVES])
         size = 0
-        for path in Path(node.data).rglob("*"):
-            if path.is_file():
-                with path.open("rb") as content:
-                    for data in parts_of(content):
-                        size += len(data)
-                        self.assertEqual(found_in(data, names, self.folder), [], path)
-        print(f"{CASES} cases, {len(names)} names, none found in {size} bytes")
+        for path in disk.switch_off():
+            with path.open("rb") as content:
+                for data in parts_of(content):
+                    size += len(data)
+                    self.assertEqual(found_in(data, names, self.folder), [], path)
+        print(f"{CASES} cases, {len(names)} names, none found in {size} bytes of "
+              f"{'the disk' if disk.is_image else 'its files'}")
 
     def save_and_cut_power(self, node, names):
         """So that the log is there too, with what was saved last."""
@@ -110,6 +143,21 @@ class PoweredOff(program.ProgramTest):
         for code in ("utf-8", "utf-16-le", "utf-16-be"):
             self.assertEqual(found_in("".join(lines).encode(code), names, self.folder), names)
 
+    def test_a_removed_file_is_still_seen_on_the_disk(self):
+        disk = Disk(self.folder)
+        if not disk.is_image:
+            self.skipTest("this machine lets nobody mount an image")
+        with open(os.path.join(disk.folder, "removed"), "w") as file:
+            file.write("Removedazu " * 1000)
+            file.flush()
+            os.fsync(file.fileno())
+        os.remove(os.path.join(disk.folder, "removed"))
+        [image] = disk.switch_off()
+        with image.open("rb") as content:
+            found = [found_in(data, ["Removedazu"], self.folder) for data in parts_of(content)]
+        self.assertIn(["Removedazu"], found)
+
 
 if __name__ == "__main__":
+    program.enter_own_mounts()
     program.main()
