@@ -2,7 +2,10 @@
 
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/StreamSocket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +34,28 @@ constexpr std::size_t kSmallBody = 4096;
 constexpr std::size_t kLeastRecord = 512;
 constexpr std::size_t kMostRecord = 16384;
 constexpr std::size_t kRecordsOfABody = 40;
+
+// How long what was sent may go unacknowledged before the line counts as cut. TCP by itself would
+// try for a quarter of an hour, more and more rarely, and sleep through the minutes when the line
+// is back.
+constexpr int kLineTimeoutMs = 20'000;
+// What may wait in the system's buffer beyond what is on its way: minutes of a slow line else, in
+// which nobody knows whether it moves.
+constexpr int kWaitingBytes = 16'384;
+
+void setOption(int socket, int level, int name, int value) {
+  ::setsockopt(socket, level, name, &value, sizeof value);
+}
+
+// Makes the best of a line that is slow, loses packets and is away for hours. What the system does
+// not have is done without.
+void suitBadLines(int socket) {
+  setOption(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, kLineTimeoutMs);
+  setOption(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kWaitingBytes);
+  // Takes a lost packet for a lost packet, and not for a crowded line.
+  constexpr std::string_view kBbr = "bbr";
+  ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, kBbr.data(), kBbr.size());
+}
 
 Context::Ptr makeContext(const ClientSettings& settings) {
   // Poco verifies nothing here: setUpTlsClient() has OpenSSL itself do it.
@@ -115,6 +140,7 @@ Poco::Net::StreamSocket Client::Line::dial(Deadline deadline) const {
     waitForSocket(socket.impl()->sockfd(), Progress::kWantWrite, deadline, wake_);
     if (socket.impl()->socketError() != 0) throw unreachable;
     socket.setNoDelay(true);
+    suitBadLines(socket.impl()->sockfd());
     return socket;
   } catch (const Poco::Exception&) {
     throw unreachable;

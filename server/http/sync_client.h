@@ -22,7 +22,8 @@ namespace waystation::http {
 struct SyncTimes {
   std::chrono::milliseconds interval{60'000};   // an exchange at least this often
   std::chrono::milliseconds firstRetry{1'000};  // doubled with each failure, with jitter
-  std::chrono::milliseconds longestRetry{300'000};
+  // A line that is up for minutes in the hour must not be slept through; a try costs 60 bytes.
+  std::chrono::milliseconds longestRetry{10'000};
   std::chrono::milliseconds newsStall{75'000};  // more than HQ's kNewsWait
 };
 

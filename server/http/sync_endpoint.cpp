@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint64_t kMostRequestBytes = std::uint64_t{256} << 20;
 // What cut exchanges may leave, of all offices together, and for how long.
 constexpr std::size_t kMostKeptBytes = std::size_t{64} << 20;
-constexpr std::chrono::minutes kKeptFor{5};
+constexpr std::chrono::minutes kKeptFor{30};
 
 std::uint64_t numberIn(const Request& request, const std::string& name) {
   const auto found = request.query.find(name);

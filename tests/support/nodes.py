@@ -235,11 +235,11 @@ class Node:
     def url(self):
         return f"https://127.0.0.1:{self.port}"
 
-    def enrol(self, headquarters):
+    def enrol(self, headquarters, address="127.0.0.1"):
         token = self.fleet.folder / f"{self.name}.token"
         headquarters.command("hq", "issue-token", "--office", self.name, "--out", token)
         self.command("enrol", "--token", token,
-                     "--hq", headquarters.url())
+                     "--hq", f"https://{address}:{headquarters.port}")
 
 
 class Line:
