@@ -145,8 +145,8 @@ std::map<std::string, std::string> computedVectors() {
           {"gone", encodeGone({std::string(64, 's'), kOffice, 3, {std::string(32, 'd')}})}};
 }
 
-std::map<std::string, std::string> writtenVectors() {
-  std::ifstream file(WAYSTATION_SOURCE_DIR "/tests/vectors/sync.txt");
+std::map<std::string, std::string> writtenVectors(const std::string& of = "sync.txt") {
+  std::ifstream file(WAYSTATION_SOURCE_DIR "/tests/vectors/" + of);
   std::map<std::string, std::string> written;
   std::string name;
   std::string hex;
@@ -181,6 +181,29 @@ TEST(Vectors, AreReadAsWhatTheyHold) {
   EXPECT_FALSE(brief.received || brief.feed || brief.rewind);
   EXPECT_EQ(brief.agreement, Agreement::kAgree);
   EXPECT_EQ(decodeGone(bytes("gone")).firstNumber, 3U);
+}
+
+// How zstd packs is its version's affair: these are read, and only made where they are not there.
+TEST(Vectors, OfPackedFramesAreReadAsWhatTheyHold) {
+  auto written = writtenVectors("sync-packed.txt");
+  PackedFrameWriter up;
+  up.changes({kOffice, 1, {birth(), edit(), staleEdit()}, std::string(64, 's')});
+  up.changes({kOffice, 4, texts(), std::string(64, 't')});
+  PackedFrameWriter down;
+  down.feed(feedFrame());
+  const std::string made =
+      "changes-frames " + crypto::toHex(up.take()) + "\nfeed-frame " + crypto::toHex(down.take());
+  ASSERT_EQ(written.size(), 2U) << made;
+  FrameReader frames;
+  frames.add(crypto::fromHex(written["changes-frames"]) + crypto::fromHex(written["feed-frame"]));
+  PackedFrameReader reader;
+  const ChangesFrame first = reader.changes(frames.next()->payload);
+  EXPECT_EQ(first.firstNumber, 1U);
+  EXPECT_EQ(first.changes, (std::vector<Change>{birth(), edit(), staleEdit()}));
+  EXPECT_EQ(reader.changes(frames.next()->payload).changes, texts());
+  const FeedFrame feed = PackedFrameReader().feed(frames.next()->payload);
+  EXPECT_EQ(feed.after, feedFrame().after);
+  EXPECT_EQ(feed.items.at(2).changes, texts());
 }
 
 TEST(Vectors, AreWhatThisProgramWrites) {
