@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <utility>
 
 #include "crypto/certificate.h"
 #include "server/access/enrolment.h"
@@ -10,6 +11,7 @@
 #include "server/http/api_routes.h"
 #include "server/http/static_files.h"
 #include "server/metrics.h"
+#include "server/version.h"
 #include "storage/high_water_mark.h"
 #include "sync/leaf.h"
 
@@ -83,6 +85,55 @@ void addLink(Json& status, const http::LinkView& view) {
   }
 }
 
+// What asks by itself every few seconds.
+bool isRoutine(const std::string& route) {
+  return route == "/health" || route == "/metrics" || route == http::Router::kFiles ||
+         route == "/api/v1/sync" || route == "/sync/v1/news";
+}
+
+LogLevel levelOf(const http::ServedRequest& request) {
+  constexpr int kUnauthenticated = 401;
+  constexpr int kBusy = 503;
+  if (request.status >= 500 && request.status != kBusy) return LogLevel::kError;
+  if (request.status >= 400 && request.status != kUnauthenticated) return LogLevel::kWarning;
+  return request.status < 400 && isRoutine(request.route) ? LogLevel::kDebug : LogLevel::kInfo;
+}
+
+// Into the log goes the pattern of the address, never what stood in it.
+std::function<void(const http::ServedRequest&)> requestLog(const Log* log, const char* server) {
+  if (log == nullptr) return {};
+  return [log, server](const http::ServedRequest& request) {
+    const LogLevel level = levelOf(request);
+    if (!log->takes(level)) return;
+    Json fields = {{"server", server},
+                   {"id", request.id},
+                   {"status", request.status},
+                   {"ms", request.milliseconds}};
+    if (!request.method.empty()) fields["method"] = request.method;
+    if (!request.route.empty()) fields["route"] = request.route;
+    if (!request.code.empty()) fields["code"] = request.code;
+    if (!request.peerCertificatePem.empty()) {
+      fields["node"] = crypto::readCertificate(request.peerCertificatePem).commonName;
+    }
+    log->write(level, "request", std::move(fields));
+  };
+}
+
+// What was tried, and what it moved; an exchange of nothing is no news.
+void logExchange(const Log& log, const http::ExchangeSummary& exchange) {
+  const bool moved = exchange.changesUp + exchange.changesDown > 0;
+  Json fields = {{"up", exchange.up},
+                 {"down", exchange.down},
+                 {"changesUp", exchange.changesUp},
+                 {"changesDown", exchange.changesDown},
+                 {"roundTrips", exchange.roundTrips}};
+  if (!exchange.code.empty()) fields["code"] = exchange.code;
+  const LogLevel level = !exchange.ok ? LogLevel::kWarning
+                         : moved      ? LogLevel::kInfo
+                                      : LogLevel::kDebug;
+  log.write(level, "exchange", std::move(fields));
+}
+
 http::ServerSettings serverSettings(Node& node) {
   const NodeIdentity identity = node.identity();
   http::ServerSettings settings;
@@ -145,6 +196,7 @@ Application::Application(Node& node, ApplicationSettings settings)
   http::ServerSettings people = serverSettings(node_);
   if (settings_.address) people.address = *settings_.address;
   people.port = settings_.port.value_or(node_.config().port);
+  people.served = requestLog(settings_.log, "people");
   people_ = std::make_unique<http::Server>(people, peopleRouter_);
   if (node_.isHeadquarters()) {
     endpoint_ = std::make_unique<http::SyncEndpoint>(node_);
@@ -157,9 +209,15 @@ Application::Application(Node& node, ApplicationSettings settings)
     offices.limits.idleTime = std::chrono::minutes(5);
     // What has come of an exchange counts though the line is cut, so it is read as it comes.
     offices.limits.smallBody = 4096;
+    offices.served = requestLog(settings_.log, "offices");
     offices_ = std::make_unique<http::Server>(offices, syncRouter_);
   } else {
     syncClient_ = std::make_unique<http::SyncClient>(node_, settings_.times);
+    if (settings_.log != nullptr) {
+      syncClient_->onExchange([log = settings_.log](const http::ExchangeSummary& exchange) {
+        logExchange(*log, exchange);
+      });
+    }
   }
   node_.onCommitted([this](bool forHub, bool forLeaves) { committed(forHub, forLeaves); });
 }
@@ -170,11 +228,21 @@ Application::~Application() {
 }
 
 void Application::start() {
+  isRunning_ = true;
   if (offices_) offices_->start();
   people_->start();
   if (syncClient_) syncClient_->start();
   pageKeys_.start();
   mark_.start();
+  say(LogLevel::kInfo, "started",
+      {{"role", node_.isHeadquarters() ? "hq" : "office"},
+       {"version", kVersion},
+       {"port", port()},
+       {"syncPort", syncPort()}});
+}
+
+void Application::say(LogLevel level, std::string_view event, Json fields) const {
+  if (settings_.log != nullptr) settings_.log->write(level, event, std::move(fields));
 }
 
 void Application::stop() {
@@ -183,6 +251,9 @@ void Application::stop() {
   if (syncClient_) syncClient_->stop();
   people_->stop();
   if (offices_) offices_->stop();
+  if (std::exchange(isRunning_, false)) {
+    say(LogLevel::kInfo, "stopped", {{"requests", people_->counters().requests}});
+  }
 }
 
 void Application::committed(bool forHub, bool forLeaves) {

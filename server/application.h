@@ -11,6 +11,7 @@
 #include "server/http/server.h"
 #include "server/http/sync_client.h"
 #include "server/http/sync_endpoint.h"
+#include "server/log.h"
 #include "server/mark_keeper.h"
 #include "server/node.h"
 #include "server/page_key_rotation.h"
@@ -23,6 +24,7 @@ struct ApplicationSettings {
   std::optional<std::string> address;     // else the node's own
   std::filesystem::path web;              // the built client; empty: none
   http::SyncTimes times;
+  const Log* log = nullptr;  // borrowed; nullptr: nothing is said
 };
 
 // All that runs in `waystation serve`: the people's server, and at HQ the offices' server, at an
@@ -60,6 +62,7 @@ class Application {
 
  private:
   void committed(bool forHub, bool forLeaves);
+  void say(LogLevel level, std::string_view event, http::Json fields) const;
   http::Json leavesState();
   void addPageKeys(http::Json& status);
 
@@ -74,6 +77,7 @@ class Application {
   std::unique_ptr<http::Server> offices_;  // HQ
   PageKeyContinuation pageKeys_;
   MarkKeeper mark_;
+  bool isRunning_ = false;
 };
 
 // What can be said of a node of which no server runs: as Application::status(), without a link.

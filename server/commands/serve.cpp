@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <unistd.h>
 
 #include "server/application.h"
 #include "server/commands/command.h"
@@ -35,6 +36,12 @@ std::optional<std::uint16_t> portFrom(const Options& options, std::string_view n
   return static_cast<std::uint16_t>(*port);
 }
 
+server::LogLevel logLevelFrom(const Options& options) {
+  const auto level = server::logLevelNamed(options.find("log-level").value_or("info"));
+  if (!level) throw WrongUsage("The option --log-level wants error, warning, info or debug.");
+  return *level;
+}
+
 server::ApplicationSettings settingsFrom(const Options& options) {
   server::ApplicationSettings settings;
   settings.port = portFrom(options, "port");
@@ -53,10 +60,13 @@ std::string hostOf(const server::Node& node, const Options& options) {
 
 int serve(const Options& options, Output& output) {
   const std::filesystem::path directory = options.text("data");
-  const server::ApplicationSettings settings = settingsFrom(options);
+  server::ApplicationSettings settings = settingsFrom(options);
+  const server::LogLevel logLevel = logLevelFrom(options);
   const std::string name = server::Node::readConfig(directory).name;
   const EndSignals signals;
   const std::unique_ptr<server::Node> node = openNode(options, "Passphrase of " + name);
+  const server::Log log(STDERR_FILENO, logLevel, node->clock());
+  settings.log = &log;
   server::Application application(*node, settings);
   application.start();
   ControlServer control(directory, [&](const Command& command, const Options& asked, Output& to) {
@@ -86,9 +96,12 @@ Command serveCommand() {
       .summary = "runs the node until SIGTERM or Ctrl-C",
       .options = {{.name = "port", .value = "P", .help = "instead of init's; 0: any free one"},
                   {.name = "sync-port", .value = "Q", .help = "at HQ, instead of init's"},
-                  {.name = "address", .value = "A", .help = "to listen on, instead of init's"}},
+                  {.name = "address", .value = "A", .help = "to listen on, instead of init's"},
+                  {.name = "log-level", .value = "L", .help = "error, warning, info or debug"}},
       .arguments = {},
-      .notes = "Prints `ready https://...` when it answers; at HQ `sync https://...` before that."};
+      .notes =
+          "Prints `ready https://...` when it answers; at HQ `sync https://...` before that. "
+          "The log goes to stderr, one JSON object a line."};
   command.alone = serve;
   return command;
 }

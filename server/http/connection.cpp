@@ -229,9 +229,28 @@ Connection::Next Connection::expire() noexcept {
   return Next::kClose;
 }
 
-Connection::Next Connection::refuse(const Response& refusal) noexcept {
+// Gives the answer its id and says what was asked and what came of it.
+void Connection::tell(const Request* request, Response& response, Deadline begun) {
+  ServedRequest served;
+  served.id = counters_.idsBegin + std::to_string(++counters_.ids);
+  if (!response.bare) response.headers["Request-Id"] = served.id;
+  if (!settings_.served) return;
+  if (request != nullptr) {
+    served.method = request->method;
+    served.route = request->route;
+  }
+  served.status = response.status;
+  served.code = response.code;
+  served.milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun).count();
+  served.peerCertificatePem = peerCertificatePem_;
+  settings_.served(served);
+}
+
+Connection::Next Connection::refuse(Response refusal) noexcept {
   ++counters_.refusedRequests;
   try {
+    tell(nullptr, refusal, Clock::now());
     std::size_t count = 0;
     stream_.write(responseHead(refusal, false) + refusal.body, count);
     stream_.endWriting();
@@ -262,7 +281,8 @@ void Connection::answer(const Router& router, const std::stop_token& stop) noexc
     Request request{head_.method,   head_.target,        head_.path, head_.query, head_.headers,
                     clientAddress_, peerCertificatePem_, body,       stop};
     ++counters_.requests;
-    const Response response = router.answer(request);
+    const Deadline begun = Clock::now();
+    Response response = router.answer(request);
     bool whole = false;
     try {
       whole = body.finish();
@@ -271,6 +291,7 @@ void Connection::answer(const Router& router, const std::stop_token& stop) noexc
     }
     bodyLeft_ = !whole;
     const bool keep = whole && head_.keepAlive && !stop.stop_requested();
+    tell(&request, response, begun);
     send(response, keep);
     keep_ = keep;
   } catch (const std::exception&) {

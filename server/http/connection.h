@@ -15,6 +15,8 @@
 namespace waystation::http {
 
 struct SharedCounters {
+  std::string idsBegin;  // of the requests' ids, since the start of the server
+  std::atomic<std::uint64_t> ids{0};
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> refusedConnections{0};
   std::atomic<std::uint64_t> failedHandshakes{0};
@@ -56,7 +58,7 @@ class Connection {
 
   // Answers what has come, or would come, with this; then reads and forgets for a moment, so that
   // the refusal is not lost in a reset.
-  Next refuse(const Response& refusal) noexcept;
+  Next refuse(Response refusal) noexcept;
 
   // On a worker: has the request answered and sends the answer. Never throws.
   void answer(const Router& router, const std::stop_token& stop) noexcept;
@@ -83,6 +85,7 @@ class Connection {
   bool takeInput();
   void checkHost() const;
   Next drain();
+  void tell(const Request* request, Response& response, Deadline begun);
   void send(const Response& response, bool keepAlive);
   void writeAll(std::string_view bytes, Patience& patience);
 

@@ -57,6 +57,7 @@ Response problem(int status, const std::string& code, const std::string& detail)
                                         {"detail", detail},
                                         {"code", code}});
   response.headers["Content-Type"] = "application/problem+json";
+  response.code = code;
   return response;
 }
 

@@ -54,6 +54,7 @@ struct Request {
   std::string peerCertificatePem;              // empty without a client certificate
   BodyReader& body;
   std::stop_token stop = {};  // for condition_variable_any::wait in a long poll
+  std::string route = {};     // the pattern of the address, once the router has found it
 
   // The field's value, or nothing where it was not sent.
   std::optional<std::string> header(const std::string& lowerCaseName) const;
@@ -78,7 +79,8 @@ struct Response {
   std::map<std::string, std::string> headers = {};  // they replace the server's own of that name
   std::string body = {};
   std::function<void(BodyWriter&)> stream = {};
-  bool bare = false;  // without the house's own fields: for machines that count bytes
+  bool bare = false;      // without the house's own fields: for machines that count bytes
+  std::string code = {};  // of the problem that it tells of; not sent again
 };
 
 // An answer with a JSON body.

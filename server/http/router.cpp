@@ -141,7 +141,9 @@ Response Router::dispatch(Request& request) const {
   PathParameters parameters;
   const Entry* entry = find(segments, request.method, parameters);
   if (entry == nullptr && request.method == "HEAD") entry = find(segments, "GET", parameters);
-  return entry != nullptr ? entry->handler(request, parameters) : noSuchRoute(request, segments);
+  if (entry == nullptr) return noSuchRoute(request, segments);
+  request.route = entry->route.pattern;
+  return entry->handler(request, parameters);
 }
 
 const Router::Entry* Router::find(const std::vector<std::string>& segments,
@@ -174,6 +176,7 @@ Response Router::noSuchRoute(Request& request, const std::vector<std::string>& s
     return refusal;
   }
   if (fallback_ && (request.method == "GET" || request.method == "HEAD")) {
+    request.route = kFiles;
     return fallback_(request, {});
   }
   return problem(404, "http.not-found", "There is nothing at this address.");

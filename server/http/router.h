@@ -33,6 +33,9 @@ class Router {
   // Every route, in the order added.
   std::vector<Route> routes() const;
 
+  // `Request::route` of what the fallback answers.
+  static constexpr const char* kFiles = "files";
+
   // The answer, whatever happens: a Failure becomes a problem with the status of statusOf(), any
   // other exception a 500 with a sentence that says nothing of the inside. HEAD is answered by GET.
   Response answer(Request& request) const;

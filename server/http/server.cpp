@@ -14,6 +14,8 @@
 #include <unordered_map>
 
 #include "crypto/failure.h"
+#include "crypto/hash.h"
+#include "crypto/random.h"
 #include "crypto/tls_context.h"
 #include "server/http/connection.h"
 #include "server/http/worker_pool.h"
@@ -70,6 +72,7 @@ class Server::Reactor {
         context_(makeContext(settings_)),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    counters_.idsBegin = crypto::toHex(crypto::SystemRandom().bytes(4)) + "-";
     ignoreBrokenPipes();
     change(EPOLL_CTL_ADD, wake_.get(), EPOLLIN);
   }

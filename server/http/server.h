@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,17 @@ struct ServerLimits {
   std::chrono::milliseconds stopTime{2000};
 };
 
+// One request that was answered or refused, for a log: nothing of what was sent but its method.
+struct ServedRequest {
+  std::string id;      // also the answer's field Request-Id, but for bare ones
+  std::string method;  // empty where its head was refused
+  std::string route;   // the address's pattern; empty where there is none
+  int status = 0;
+  std::string code;                // of the problem, or empty
+  std::int64_t milliseconds = 0;   // until the answer was there to be sent
+  std::string peerCertificatePem;  // empty without a client certificate
+};
+
 struct ServerSettings {
   std::string address = "0.0.0.0";
   std::uint16_t port = 0;  // 0: any free one
@@ -35,6 +47,8 @@ struct ServerSettings {
   std::string clientAuthorityPem;  // set: every client must show a certificate signed by it
   std::vector<std::string> hosts;  // the only Host values taken, without port; empty: any
   ServerLimits limits;
+  // Called by many threads at once, before the answer goes out; may be empty. Must not throw.
+  std::function<void(const ServedRequest&)> served = {};
 };
 
 // What has happened since the start; counts.

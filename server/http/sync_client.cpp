@@ -211,6 +211,7 @@ ExchangeSummary SyncClient::exchange(bool evenPaused, bool& more) {
     summary.roundTrips = 1 + 2 * (client->connections() - connections);
   }
   note(summary, more);
+  if (exchanged_) exchanged_(summary);
   return summary;
 }
 

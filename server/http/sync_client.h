@@ -69,6 +69,9 @@ class SyncClient {
   SyncClient(const SyncClient&) = delete;
   SyncClient& operator=(const SyncClient&) = delete;
 
+  // Called after each exchange that was tried, by the thread that tried it. Set before start().
+  void onExchange(Progress listener) { exchanged_ = std::move(listener); }
+
   void start();
   // Cuts what is under way; what had arrived whole is kept.
   void stop();
@@ -108,6 +111,7 @@ class SyncClient {
 
   server::Node& node_;
   const SyncTimes times_;
+  Progress exchanged_;
   std::mutex line_;  // held for one exchange; taken before mutex_
   HubCall hubCall_;  // guarded by line_
   mutable std::mutex mutex_;

@@ -216,6 +216,71 @@ TEST_F(HttpServer, ClosesConnectionsPastTheCapOfAnAddress) {
   }
 }
 
+TEST_F(HttpServer, ClosesConnectionsPastTheCapOfAll) {
+  ServerSettings settings = serverSettings();
+  settings.limits.connections = 2;
+  start(settings);
+  Client first(clientSettings(*server_));
+  EXPECT_EQ(first.send("GET", "/hello").status, 200);
+  RawConnection idle(server_->port());
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_NE(failureCode([&] { Client(clientSettings(*server_)).send("GET", "/hello"); }), "");
+  }
+  EXPECT_EQ(server_->counters().refusedConnections, 100U);
+  EXPECT_EQ(first.send("GET", "/hello").status, 200);
+}
+
+TEST_F(HttpServer, CutsAClientThatDoesNotReadItsAnswer) {
+  ServerSettings settings = serverSettings();
+  settings.limits.threads = 1;
+  settings.limits.graceTime = std::chrono::milliseconds(200);
+  settings.limits.bytesPerSecond = 1'000'000'000;
+  router_.add("GET", "/endless", [](Request&, const PathParameters&) {
+    Response response;
+    response.stream = [](BodyWriter& writer) {
+      while (true) writer.write(std::string(65536, 'x'));
+    };
+    return response;
+  });
+  start(settings);
+  RawConnection slow(server_->port());
+  ASSERT_TRUE(slow.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n"));
+  // Waits for the only thread.
+  EXPECT_EQ(Client(clientSettings(*server_)).send("GET", "/hello").status, 200);
+}
+
+TEST_F(HttpServer, TellsOfEachRequestByItsPatternAndItsId) {
+  ServerSettings settings = serverSettings();
+  std::mutex mutex;
+  std::vector<ServedRequest> told;
+  settings.served = [&](const ServedRequest& request) {
+    const std::lock_guard lock(mutex);
+    told.push_back(request);
+  };
+  router_.add("GET", "/cases/{id}", [](Request&, const PathParameters&) -> Response {
+    throw Failure("record.not-found", "There is no case of Amina.");
+  });
+  start(settings);
+  Client client(clientSettings(*server_));
+  const std::string id = client.send("GET", "/cases/17").headers.at("request-id");
+  client.send("GET", "/amina");
+  EXPECT_FALSE(client.send("POST", "/bare", {}, "x").headers.contains("request-id"));
+  RawConnection broken(server_->port());
+  broken.send("GET /amina HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(statusIn(broken.readToEnd()), 505);
+  server_->stop();
+  ASSERT_EQ(told.size(), 4U);
+  EXPECT_EQ(told[0].id, id);
+  EXPECT_EQ(told[0].method + " " + told[0].route, "GET /cases/{id}");
+  EXPECT_EQ(told[0].code, "record.not-found");
+  EXPECT_EQ(told[1].route, "");
+  EXPECT_EQ(told[1].status, 404);
+  EXPECT_EQ(told[2].route, "/bare");
+  EXPECT_EQ(told[3].method + told[3].route, "");
+  EXPECT_EQ(told[3].code, "http.version");
+  for (std::size_t i = 1; i < told.size(); ++i) EXPECT_NE(told[i].id, told[i - 1].id);
+}
+
 TEST_F(HttpServer, SaysThatItIsBusyWhenThreadsAndQueueAreFull) {
   ServerSettings settings = serverSettings();
   settings.limits.threads = 1;
