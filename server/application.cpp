@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "crypto/certificate.h"
+#include "server/access/account_records.h"
 #include "server/access/enrolment.h"
 #include "server/audit.h"
 #include "server/http/api_routes.h"
@@ -229,6 +230,7 @@ Application::~Application() {
 
 void Application::start() {
   isRunning_ = true;
+  access::announceAccounts(node_);
   if (offices_) offices_->start();
   people_->start();
   if (syncClient_) syncClient_->start();

@@ -63,6 +63,8 @@ const std::vector<std::string>& deeds() {
                                                "account-added",
                                                "account-changed",
                                                "account-closed",
+                                               "account-disabled",
+                                               "account-enabled",
                                                "password-changed",
                                                "totp-on",
                                                "totp-off",

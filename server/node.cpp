@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "server/access/account_records.h"
 #include "server/cases/handover.h"
 #include "server/cases/record_service.h"
 #include "server/erasure_list.h"
@@ -195,7 +196,11 @@ void Node::openReplica() {
   };
   settings.publicKey = signingKey_->publicKey();
   settings.signingKey = signingKey_.get();
-  settings.projection = cases::searchProjection(programmes_);
+  settings.projection = [this, search = cases::searchProjection(programmes_)](
+                            storage::Store& changed, std::int64_t row, const sync::Record* record) {
+    search(changed, row, record);
+    if (record != nullptr) access::followAccountRecord(changed, clock_, config().name, *record);
+  };
   settings.committed = [this](bool forHub, bool forLeaves) {
     std::function<void(bool, bool)> listener;
     {

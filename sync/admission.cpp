@@ -26,6 +26,9 @@ struct FieldRule {
 };
 
 constexpr std::array kFieldRules = {
+    FieldRule{"account", "disabled", Moment::kAny, Writer::kHeadquarters},
+    FieldRule{"account", "name", Moment::kLater, Writer::kHeadquarters},
+    FieldRule{"account", kDeletedField, Moment::kAny, Writer::kHeadquarters},
     FieldRule{"", kKindField, Moment::kBirth, Writer::kHolder},
     FieldRule{"", kRootField, Moment::kBirth, Writer::kHolder},
     FieldRule{"", kDeletedField, Moment::kLater, Writer::kHolder},

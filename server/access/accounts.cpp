@@ -6,6 +6,7 @@
 #include "crypto/hash.h"
 #include "crypto/password_hash.h"
 #include "crypto/totp.h"
+#include "server/access/account_records.h"
 #include "server/access/password_rules.h"
 #include "server/audit.h"
 #include "server/http/json.h"
@@ -17,29 +18,27 @@ namespace {
 using http::Json;
 
 constexpr std::size_t kMostPassword = 1024;
-constexpr std::string_view kRowPrefix = "account.";
 
 // Of the product's cost and of no password: checked where there is no account, for the time.
 constexpr std::string_view kNobodysHash =
     "$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA"
     "$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-std::string metaName(const std::string& name) {
-  return std::string(kRowPrefix) + name;
-}
-
 std::optional<Json> readRow(server::Node& node, const std::string& name) {
   if (!isAccountName(name)) return std::nullopt;
   const std::optional<std::string> text =
-      node.read([&](storage::Store& store) { return store.meta(metaName(name)); });
+      node.read([&](storage::Store& store) { return store.meta(accountRow(name)); });
   if (!text) return std::nullopt;
   return http::parseJson(*text);
 }
 
 Account accountOf(const std::string& name, const Json& row) {
-  return {name, row.at("role").get<std::string>(),
+  return {name,
+          row.at("role").get<std::string>(),
           row.at("programmes").get<std::map<std::string, std::string>>(),
-          row.at("language").get<std::string>(), row.contains("totp")};
+          row.at("language").get<std::string>(),
+          row.contains("totp"),
+          row.value(kRowDisabled, false)};
 }
 
 Failure notFound(const std::string& name) {
@@ -50,11 +49,11 @@ Failure notFound(const std::string& name) {
 template <typename Change>
 auto changeRow(server::Node& node, const std::string& name, Change change) {
   return node.write([&](sync::Work& work) {
-    const auto text = isAccountName(name) ? work.store().meta(metaName(name)) : std::nullopt;
+    const auto text = isAccountName(name) ? work.store().meta(accountRow(name)) : std::nullopt;
     if (!text) throw notFound(name);
     Json row = http::parseJson(*text);
     const auto result = change(work, row);
-    work.store().setMeta(metaName(name), http::canonicalJson(row));
+    work.store().setMeta(accountRow(name), http::canonicalJson(row));
     return result;
   });
 }
@@ -117,15 +116,20 @@ void addAccount(server::Node& node, const Account& account, std::string_view pas
   }
   checkRoles(node, account);
   checkNewPassword(password, account.name);
-  const Json row = {{"role", account.role},
-                    {"programmes", account.programmes},
-                    {"language", account.language},
-                    {"hash", crypto::hashPassword(node.random(), password)}};
+  Json row = {{"role", account.role},
+              {"programmes", account.programmes},
+              {"language", account.language},
+              {"hash", crypto::hashPassword(node.random(), password)}};
   node.write([&](sync::Work& work) {
-    if (work.store().meta(metaName(account.name))) {
+    if (work.store().meta(accountRow(account.name))) {
       throw Failure("account.exists", "There is an account '" + account.name + "' already.");
     }
-    work.store().setMeta(metaName(account.name), http::canonicalJson(row));
+    announceAccount(work, by, account.name, row);
+    if (row.value(kRowDisabled, false)) {
+      throw Failure("account.disabled", "Headquarters has disabled the account '" + account.name +
+                                            "' of this office. Nothing was added; ask there.");
+    }
+    work.store().setMeta(accountRow(account.name), http::canonicalJson(row));
     server::noteDeed(
         work.store(), node.clock(),
         {by,
@@ -144,8 +148,9 @@ std::optional<Account> findAccount(server::Node& node, const std::string& name) 
 std::vector<Account> listAccounts(server::Node& node) {
   return node.read([](storage::Store& store) {
     std::vector<Account> accounts;
-    for (const auto& [key, value] : storage::metaUnder(store.database(), kRowPrefix)) {
-      accounts.push_back(accountOf(key.substr(kRowPrefix.size()), http::parseJson(value)));
+    const std::string prefix = accountRow("");
+    for (const auto& [key, value] : storage::metaUnder(store.database(), prefix)) {
+      accounts.push_back(accountOf(key.substr(prefix.size()), http::parseJson(value)));
     }
     return accounts;
   });
@@ -161,6 +166,7 @@ void changeRoles(server::Node& node, const Account& account, const std::string& 
                {"before", {{"role", row.at("role")}, {"programmes", row.at("programmes")}}}});
     row["role"] = account.role;
     row["programmes"] = account.programmes;
+    announceAccount(work, by, account.name, row);
     return true;
   });
 }

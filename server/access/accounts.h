@@ -12,7 +12,8 @@
 
 namespace waystation::access {
 
-// A person who may log in at this node. Accounts belong to one node and are not synced.
+// A person who may log in at this node. What opens the account stays at this node; who it is, and
+// whether headquarters has disabled it, is a record (server/access/account_records.h).
 struct Account {
   std::string name;
   std::string role;  // one of roles(): in every programme that is open and not named below
@@ -20,7 +21,8 @@ struct Account {
   // who have a role in it.
   std::map<std::string, std::string> programmes = {};
   std::string language = "en";
-  bool hasTotp = false;  // a second factor is asked for at the log-in
+  bool hasTotp = false;     // a second factor is asked for at the log-in
+  bool isDisabled = false;  // by headquarters
 };
 
 // "caseworker", "supervisor", "data-protection", "technician", "hq-officer", "hq-operator",
@@ -31,7 +33,8 @@ bool isAccountName(std::string_view name);
 
 // Throws Failure: "account.name-malformed" (1 to 32 of a-z 0-9 . - _), "account.role-unknown",
 // "account.programme-unknown", "account.password-weak" (server/access/password_rules.h),
-// "account.exists".
+// "account.exists", "account.disabled" where headquarters has disabled the office's account of that
+// name, which an earlier box had.
 // `by`: who adds it; empty for whoever owns the machine.
 void addAccount(server::Node& node, const Account& account, std::string_view password,
                 const std::string& by = {});

@@ -26,6 +26,13 @@ std::string textOf(const Json& body, const char* name) {
   throw Failure("access.login-malformed", "A login gives 'user' and 'password'.");
 }
 
+// Told to those alone who have proved who they are.
+Failure disabled() {
+  return Failure("access.account-disabled",
+                 "Headquarters has disabled this account. Ask your supervisor; what you saved is "
+                 "kept.");
+}
+
 }  // namespace
 
 Entrance::Entrance(server::Node& node)
@@ -84,6 +91,10 @@ Account Entrance::whoAsks(const Request& request, bool isUse) {
   if (!account) {
     throw Failure("access.unauthenticated", "Log in first; your session may have ended.");
   }
+  if (account->isDisabled) {
+    sessions_.closeAll(account->name);
+    throw disabled();
+  }
   return std::move(*account);
 }
 
@@ -105,6 +116,10 @@ Response Entrance::logIn(Request& request) {
     // What was typed as a name is noted where it is one: it may be a password.
     note(request, findAccount(node_, user) ? user : std::string(), "login-failed");
     throw Failure("access.unauthenticated", "The name, the password or the code is wrong.");
+  }
+  if (account->isDisabled) {
+    note(request, account->name, "login-failed");
+    throw disabled();
   }
   note(request, account->name, "login");
   const std::string token = sessions_.open(account->name, request.clientAddress);

@@ -18,16 +18,17 @@ struct RoleRights {
   bool settle;  // lets in, or discards, what headquarters keeps aside
   bool audit;
   bool accounts;
+  bool disable;  // accounts, of all offices
 };
 
 constexpr std::array kRights = {
-    RoleRights{"caseworker", true, true, true, false, false, false, false},
-    RoleRights{"supervisor", true, true, true, true, false, false, false},
-    RoleRights{"data-protection", true, true, false, false, false, true, false},
-    RoleRights{"technician", false, false, false, false, false, false, true},
-    RoleRights{"hq-officer", true, true, true, true, true, false, false},
-    RoleRights{"hq-operator", false, false, false, false, false, false, false},
-    RoleRights{"reader", true, false, false, false, false, false, false},
+    RoleRights{"caseworker", true, true, true, false, false, false, false, false},
+    RoleRights{"supervisor", true, true, true, true, false, false, false, false},
+    RoleRights{"data-protection", true, true, false, false, false, true, false, false},
+    RoleRights{"technician", false, false, false, false, false, false, true, true},
+    RoleRights{"hq-officer", true, true, true, true, true, false, false, false},
+    RoleRights{"hq-operator", false, false, false, false, false, false, false, true},
+    RoleRights{"reader", true, false, false, false, false, false, false, false},
 };
 
 const RoleRights* rightsOf(std::string_view role) {
@@ -114,6 +115,9 @@ Decision decide(const Account& account, Action action, const Subject& subject) {
       return decide(account, Action::kManageAccounts);
     case Action::kManageAccounts:
       if (!rights->accounts) return refused("A technician looks after the accounts.");
+      return {true};
+    case Action::kDisableAccounts:
+      if (!rights->disable) return refused("A technician or an operator at HQ disables accounts.");
       return {true};
     case Action::kSeeSelf:
     case Action::kSeeSync:

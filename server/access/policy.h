@@ -19,7 +19,8 @@ enum class Action {
   kSeeSelf,
   kSettleQuarantine,
   kReadAudit,
-  kManageAccounts,  // adds accounts, gives roles in open programmes, ends sessions
+  kManageAccounts,   // adds accounts, gives roles in open programmes, ends sessions
+  kDisableAccounts,  // at headquarters: of all offices
   // About a programme: gives roles in it, which in a sealed one only its own supervisors do.
   kGiveRole,
 };

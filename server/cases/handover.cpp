@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "server/access/account_records.h"
 #include "server/audit.h"
 #include "server/cases/record_service.h"
 #include "server/http/json.h"
@@ -88,8 +89,11 @@ void decide(sync::Work& work, const sync::RecordId& handover, const std::string&
   const sync::RecordId root = record->root();
   const std::optional<storage::RootRow> row = work.store().root(root.bytes());
   const std::string to(plain(*record, "to"));
-  const std::string reason =
-      row ? refusal(work.store(), *row, from, to) : "The case is not known at headquarters.";
+  const std::optional<sync::Record> moving = work.record(root);
+  // The product's own roots are no cases: whoever moved an account would be rid of its disabling.
+  const bool isCase = moving && moving->kind() != access::kAccountKind;
+  const std::string reason = row && isCase ? refusal(work.store(), *row, from, to)
+                                           : "The case is not known at headquarters.";
   if (!reason.empty()) {
     sync::DraftEdit edit = write(handover, "status", "refused");
     edit.writes.push_back({"reason", http::canonicalJson(reason)});

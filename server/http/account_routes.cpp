@@ -2,6 +2,7 @@
 
 #include "crypto/failure.h"
 #include "crypto/totp.h"
+#include "server/access/account_records.h"
 #include "server/access/policy.h"
 #include "server/audit.h"
 
@@ -29,6 +30,7 @@ Json shown(const Account& account, Entrance& entrance) {
           {"role", account.role},
           {"programmes", account.programmes},
           {"totp", account.hasTotp},
+          {"disabled", account.isDisabled},
           {"sessions", entrance.sessions().list(account.name).size()}};
 }
 
@@ -213,12 +215,55 @@ void addOthersRoutes(Router& router, server::Node& node, Entrance& entrance) {
              }));
 }
 
+Json shownRecord(const access::AccountRecord& account) {
+  Json shown = {{"id", account.id},         {"name", account.name},
+                {"role", account.role},     {"programmes", account.programmes},
+                {"office", account.office}, {"disabled", account.isDisabled}};
+  if (!account.disabledBy.empty()) {
+    shown["by"] = account.disabledBy;
+    shown["at"] = sync::formatTime(account.disabledMs);
+  }
+  return shown;
+}
+
+// The accounts of all offices.
+void addRecordRoutes(Router& router, server::Node& node, Entrance& entrance) {
+  constexpr int kPage = 200;
+  router.add(
+      "GET", "/api/v1/account-records",
+      entrance.forPeople([&node](Request& request, const PathParameters&, const Account& person) {
+        access::require(person, Action::kDisableAccounts);
+        const auto given = request.query.find("cursor");
+        const std::string cursor = given == request.query.end() ? std::string() : given->second;
+        const access::AccountPage page = node.read(
+            [&](storage::Store& store) { return access::accountRecords(store, cursor, kPage); });
+        Json accounts = Json::array();
+        for (const auto& account : page.accounts) accounts.push_back(shownRecord(account));
+        return json(200, {{"accounts", std::move(accounts)},
+                          {"cursor", page.cursor.empty() ? Json(nullptr) : Json(page.cursor)}});
+      }));
+  router.add(
+      "PUT", "/api/v1/account-records/{id}",
+      entrance.forPeople([&node](Request& request, const PathParameters& parameters,
+                                 const Account& person) {
+        access::require(person, Action::kDisableAccounts);
+        const Json body = Entrance::jsonBody(request);
+        if (!body.is_object() || !body.contains("disabled") || !body.at("disabled").is_boolean()) {
+          throw malformed("'disabled' must be true or false.");
+        }
+        return json(200,
+                    shownRecord(access::setDisabled(node, parameters.at("id"),
+                                                    body.at("disabled").get<bool>(), person.name)));
+      }));
+}
+
 }  // namespace
 
 void addAccountRoutes(Router& router, server::Node& node, access::Entrance& entrance) {
   addSessionRoutes(router, node, entrance);
   addOwnRoutes(router, node, entrance);
   addOthersRoutes(router, node, entrance);
+  if (node.isHeadquarters()) addRecordRoutes(router, node, entrance);
 }
 
 }  // namespace waystation::http

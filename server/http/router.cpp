@@ -47,6 +47,7 @@ struct StatusRule {
 constexpr std::array kStatusRules = {
     StatusRule{"access.unauthenticated", 401},
     StatusRule{"access.totp-needed", 401},
+    StatusRule{"access.account-disabled", 401},
     StatusRule{"access.too-soon", 429},
     StatusRule{"access.login-malformed", 400},
     StatusRule{"access.*", 403},

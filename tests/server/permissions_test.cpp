@@ -343,6 +343,7 @@ TEST(PermissionsTable, NamesEveryCallThatTheServerAnswersAndNoOther) {
     for (const Route& route : router.routes()) answered.insert(route.method + " " + route.pattern);
     EXPECT_EQ(answered, node->isHeadquarters() ? listed : listedAtOffices);
   }
+  std::cout << "permissions: " << listed.size() << " calls answered, each has its row\n";
 }
 
 }  // namespace

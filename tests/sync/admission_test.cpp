@@ -175,6 +175,22 @@ TEST_F(Admission, RefusesCustodyWrittenByAnOffice) {
   expectRefused(hostile_.next({born}), "field-is-headquarters");
 }
 
+TEST_F(Admission, RefusesAnAccountThatItsOfficeEnablesRenamesOrDeletes) {
+  const RecordId account{Hostile::kReplica, 1};
+  Edit born = Hostile::birth(1);
+  born.writes = {{"_kind", {}, "\"account\""}, {"disabled", {}, "false"}};
+  EXPECT_EQ(hostile_.send({hostile_.next({born})}), 1U);
+  born.writes = {{"_kind", {}, "\"account\""}, {"name", {}, "\"amina\""}};
+  EXPECT_EQ(hostile_.send({hostile_.next({born})}), 0U);
+  EXPECT_EQ(hostile_.send({hostile_.next({edit(account, {"role", {}, "\"reader\""})})}), 0U);
+  for (const char* field : {"disabled", "name", "_deleted"}) {
+    EXPECT_EQ(hostile_.send({hostile_.next({edit(account, {field, {}, "false"})})}), 1U) << field;
+  }
+  for (const storage::QuarantineRow& row : hq_.quarantine()) {
+    EXPECT_EQ(row.reason, "field-is-headquarters");
+  }
+}
+
 TEST_F(Admission, RefusesARecordBornUnderAnotherName) {
   Edit born = Hostile::birth(1);
   born.record.replica = 99;

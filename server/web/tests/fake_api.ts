@@ -44,6 +44,8 @@ export class FakeApi {
   role = 'caseworker';
   readonly changes: (readonly Edit[])[] = [];
   readonly handovers: unknown[] = [];
+  /** "GET /audit?by=omar", in order. */
+  readonly asked: string[] = [];
   /** Answers the next call of that path ("POST /changes") instead of the fake itself. */
   readonly instead = new Map<string, () => Answer | Promise<Answer>>();
   sync: Partial<SyncAnswer> = {};
@@ -61,6 +63,7 @@ export class FakeApi {
 
   async answer(method: string, url: URL, text: string): Promise<Answer> {
     const path = url.pathname.replace(/^\/api\/v1/, '');
+    this.asked.push(`${method} ${path}${url.search}`);
     const instead = this.instead.get(`${method} ${path}`);
     if (instead !== undefined) {
       this.instead.delete(`${method} ${path}`);

@@ -315,6 +315,19 @@ test('the data-protection officer finds in the audit log who did what, and nobod
   expect(asked).toEqual(['again']);
 });
 
+test('the audit log is searched between two moments', async () => {
+  const { api } = show('/audit', (prepared) => {
+    prepared.role = 'data-protection';
+    prepared.instead.set('GET /audit', () => ({ status: 200, body: { entries: [] } }));
+  });
+  await screen.findByText('Nothing is noted.');
+  api.instead.set('GET /audit', () => ({ status: 200, body: { entries: [] } }));
+  type('From', '2026-03-03T08:00');
+  click('Find');
+  const from = encodeURIComponent(new Date('2026-03-03T08:00').toISOString());
+  await waitFor(() => expect(api.asked.at(-1)).toBe(`GET /audit?from=${from}`));
+});
+
 test('the code of a second factor is asked for when the server wants one', async () => {
   const { api } = show('/', (prepared) => {
     prepared.isSignedIn = false;
@@ -370,4 +383,43 @@ test('a technician sees the accounts and gives roles by programme', async () => 
   fireEvent.input(programmes as HTMLElement, { target: { value: 'casework=supervisor' } });
   fireEvent.submit(programmes?.form as HTMLFormElement);
   await waitFor(() => expect(sent).toEqual(['changed']));
+});
+
+test('an operator at headquarters disables an account of an office', async () => {
+  const sent: unknown[] = [];
+  const amina = { id: 'a1', name: 'amina', role: 'reader', programmes: {}, office: 'NBO' };
+  const list = (disabled: boolean) => ({
+    status: 200,
+    body: { accounts: [{ ...amina, disabled, by: 'olga@HQ', at: '2026-03-03T08:00:00.000Z' }] },
+  });
+  const { api } = show('/accounts', (prepared) => {
+    prepared.role = 'hq-operator';
+    prepared.sync = { role: 'hq', state: 'hub' };
+    prepared.instead.set('GET /account-records', () => list(false));
+  });
+  await screen.findByRole('button', { name: 'Disable' });
+  expect(screen.queryByText('Add an account')).toBeNull();
+  api.instead.set('PUT /account-records/a1', () => {
+    sent.push('disabled');
+    api.instead.set('GET /account-records', () => list(true));
+    return { status: 200, body: {} };
+  });
+  click('Disable');
+  await screen.findByRole('button', { name: 'Let in again' });
+  expect(screen.getByText('disabled')).toBeTruthy();
+  expect(screen.getByText(/by olga@HQ/)).toBeTruthy();
+  expect(sent).toEqual(['disabled']);
+});
+
+test('whose account headquarters has disabled is told so at the sign-in', async () => {
+  show('/', (prepared) => {
+    prepared.isSignedIn = false;
+    const body = { code: 'access.account-disabled', detail: 'Disabled.' };
+    prepared.instead.set('POST /session', () => ({ status: 401, body }));
+  });
+  await screen.findByLabelText('User name');
+  type('User name', 'amina');
+  type('Password', 'correct horse');
+  click('Sign in');
+  expect((await screen.findByRole('alert')).textContent).toMatch(/has disabled this account/);
 });

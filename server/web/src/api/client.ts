@@ -1,5 +1,6 @@
 import { ApiProblem, problemFrom } from './problem';
 import type {
+  AccountRecordsAnswer,
   AccountsAnswer,
   AuditAnswer,
   ChangeAnswer,
@@ -138,8 +139,23 @@ export class ApiClient {
     await this.call('DELETE', `/accounts/${encodeURIComponent(name)}/sessions`);
   }
 
+  accountRecords(cursor?: string, signal?: AbortSignal): Promise<AccountRecordsAnswer> {
+    return this.get<AccountRecordsAnswer>(`/account-records${queryString({ cursor })}`, signal);
+  }
+
+  async setDisabled(id: string, disabled: boolean): Promise<void> {
+    await this.call('PUT', `/account-records/${encodeURIComponent(id)}`, { disabled });
+  }
+
   audit(
-    query: { by: string; deed: string; record: string; cursor: string | undefined },
+    query: {
+      by: string;
+      deed: string;
+      record: string;
+      from: string;
+      to: string;
+      cursor: string | undefined;
+    },
     signal?: AbortSignal,
   ): Promise<AuditAnswer> {
     return this.get<AuditAnswer>(`/audit${queryString(query)}`, signal);

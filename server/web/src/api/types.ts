@@ -97,7 +97,27 @@ export interface AccountAnswer {
   readonly role: string;
   readonly programmes: Readonly<Record<string, string>>;
   readonly totp: boolean;
+  /** By headquarters. */
+  readonly disabled: boolean;
   readonly sessions: number;
+}
+
+/** An account of some office, as headquarters knows it. */
+export interface AccountRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly role: string;
+  readonly programmes: Readonly<Record<string, string>>;
+  readonly office: string;
+  readonly disabled: boolean;
+  /** Who disabled it or let it in again last, and when. */
+  readonly by?: string;
+  readonly at?: string;
+}
+
+export interface AccountRecordsAnswer {
+  readonly accounts: readonly AccountRecord[];
+  readonly cursor?: string | null;
 }
 
 export interface AccountsAnswer {
@@ -174,6 +194,8 @@ export const kDeeds = [
   'account-added',
   'account-changed',
   'account-closed',
+  'account-disabled',
+  'account-enabled',
   'password-changed',
   'totp-on',
   'totp-off',

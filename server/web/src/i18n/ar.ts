@@ -23,6 +23,7 @@ export const ar: Messages = {
   'signIn.submit': 'تسجيل الدخول',
   'signIn.busy': 'جارٍ تسجيل الدخول…',
   'signIn.wrong': 'اسم المستخدم أو كلمة المرور غير صحيح.',
+  'signIn.disabled': 'عطّل المقر الرئيسي هذا الحساب. ما حفظته باقٍ؛ اسأل مشرفك.',
   'signIn.ended': 'انتهت جلستك. سجّل الدخول من جديد للمتابعة.',
   'signIn.draftKept': 'ما كتبته محفوظ في هذه الصفحة حتى ذلك الحين.',
 
@@ -284,6 +285,16 @@ export const ar: Messages = {
     many: '{count} جلسة.',
     other: '{count} جلسة.',
   },
+  'accounts.offices': 'حسابات كل المكاتب',
+  'accounts.officesIntro':
+    'ما يفتح الحساب يبقى في مكتبه. يعلم المكتب بما يُقرَّر هنا عند تبادله التالي: فينهي الجلسات ويرفض الدخول، ولا يستطيع التراجع عنه.',
+  'accounts.office': 'المكتب',
+  'accounts.state': 'الحالة',
+  'accounts.disable': 'تعطيل',
+  'accounts.enable': 'السماح مجددًا',
+  'accounts.disabled': 'معطَّل',
+  'accounts.disabledHere': 'عطّل المقر الرئيسي هذا الحساب. لا يدخل به أحد.',
+  'accounts.since': 'منذ {at}، بواسطة {by}',
 
   'audit.title': 'سجل التدقيق',
   'audit.intro':
@@ -292,6 +303,8 @@ export const ar: Messages = {
   'audit.by': 'من',
   'audit.deed': 'الفعل',
   'audit.record': 'السجل (معرّفه)',
+  'audit.from': 'من تاريخ',
+  'audit.to': 'حتى',
   'audit.at': 'متى',
   'audit.records': 'السجلات',
   'audit.nobody': 'غير معروف',
@@ -302,6 +315,8 @@ export const ar: Messages = {
   'deed.account-added': 'أضاف حسابًا',
   'deed.account-changed': 'غيّر حسابًا',
   'deed.account-closed': 'أغلق حسابًا',
+  'deed.account-disabled': 'عطّل حسابًا',
+  'deed.account-enabled': 'سمح لحساب مجددًا',
   'deed.password-changed': 'غيّر كلمة مرور',
   'deed.totp-on': 'فعّل العامل الثاني',
   'deed.totp-off': 'أوقف العامل الثاني',

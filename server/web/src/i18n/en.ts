@@ -23,6 +23,8 @@ export const en = {
   'signIn.submit': 'Sign in',
   'signIn.busy': 'Signing in…',
   'signIn.wrong': 'The user name or the password is not right.',
+  'signIn.disabled':
+    'Headquarters has disabled this account. What you saved is kept; ask your supervisor.',
   'signIn.ended': 'Your session has ended. Sign in again to go on.',
   'signIn.draftKept': 'What you typed is kept until then.',
 
@@ -224,6 +226,16 @@ export const en = {
   'accounts.add': 'Add an account',
   'accounts.firstPassword': 'First password',
   'accounts.sessions': { one: '{count} session.', other: '{count} sessions.' },
+  'accounts.offices': 'Accounts of all offices',
+  'accounts.officesIntro':
+    'What opens an account stays at its office. The office hears of what is decided here at its next exchange: it then ends the sessions and refuses the sign-in, and cannot undo it.',
+  'accounts.office': 'Office',
+  'accounts.state': 'State',
+  'accounts.disable': 'Disable',
+  'accounts.enable': 'Let in again',
+  'accounts.disabled': 'disabled',
+  'accounts.disabledHere': 'Headquarters has disabled this account. Nobody signs in with it.',
+  'accounts.since': 'since {at}, by {by}',
 
   'audit.title': 'Audit log',
   'audit.intro':
@@ -232,6 +244,8 @@ export const en = {
   'audit.by': 'Who',
   'audit.deed': 'Deed',
   'audit.record': 'Record (its id)',
+  'audit.from': 'From',
+  'audit.to': 'Until',
   'audit.at': 'When',
   'audit.records': 'Records',
   'audit.nobody': 'not known',
@@ -242,6 +256,8 @@ export const en = {
   'deed.account-added': 'Added an account',
   'deed.account-changed': 'Changed an account',
   'deed.account-closed': 'Closed an account',
+  'deed.account-disabled': 'Disabled an account',
+  'deed.account-enabled': 'Let an account in again',
   'deed.password-changed': 'Changed a password',
   'deed.totp-on': 'Turned on the second factor',
   'deed.totp-off': 'Turned off the second factor',

@@ -23,6 +23,8 @@ export const es: Messages = {
   'signIn.submit': 'Iniciar sesión',
   'signIn.busy': 'Iniciando sesión…',
   'signIn.wrong': 'El nombre de usuario o la contraseña no son correctos.',
+  'signIn.disabled':
+    'La sede ha desactivado esta cuenta. Lo que usted guardó se conserva; consulte a su supervisor.',
   'signIn.ended': 'Su sesión ha terminado. Inicie sesión de nuevo para continuar.',
   'signIn.draftKept': 'Lo que escribió se conserva hasta entonces.',
 
@@ -228,6 +230,17 @@ export const es: Messages = {
   'accounts.add': 'Añadir una cuenta',
   'accounts.firstPassword': 'Primera contraseña',
   'accounts.sessions': { one: '{count} sesión.', other: '{count} sesiones.' },
+  'accounts.offices': 'Cuentas de todas las oficinas',
+  'accounts.officesIntro':
+    'Lo que abre una cuenta se queda en su oficina. La oficina se entera en su próximo intercambio de lo que se decide aquí: entonces cierra las sesiones, rechaza el inicio de sesión y no puede deshacerlo.',
+  'accounts.office': 'Oficina',
+  'accounts.state': 'Estado',
+  'accounts.disable': 'Desactivar',
+  'accounts.enable': 'Volver a admitir',
+  'accounts.disabled': 'desactivada',
+  'accounts.disabledHere':
+    'La sede ha desactivado esta cuenta. Nadie puede iniciar sesión con ella.',
+  'accounts.since': 'desde {at}, por {by}',
 
   'audit.title': 'Registro de auditoría',
   'audit.intro':
@@ -236,6 +249,8 @@ export const es: Messages = {
   'audit.by': 'Quién',
   'audit.deed': 'Acción',
   'audit.record': 'Expediente (su identificador)',
+  'audit.from': 'Desde',
+  'audit.to': 'Hasta',
   'audit.at': 'Cuándo',
   'audit.records': 'Expedientes',
   'audit.nobody': 'no se sabe',
@@ -246,6 +261,8 @@ export const es: Messages = {
   'deed.account-added': 'Añadió una cuenta',
   'deed.account-changed': 'Modificó una cuenta',
   'deed.account-closed': 'Cerró una cuenta',
+  'deed.account-disabled': 'Desactivó una cuenta',
+  'deed.account-enabled': 'Volvió a admitir una cuenta',
   'deed.password-changed': 'Cambió una contraseña',
   'deed.totp-on': 'Activó el segundo factor',
   'deed.totp-off': 'Desactivó el segundo factor',

@@ -23,6 +23,8 @@ export const fr: Messages = {
   'signIn.submit': 'Se connecter',
   'signIn.busy': 'Connexion…',
   'signIn.wrong': 'Le nom d’utilisateur ou le mot de passe est incorrect.',
+  'signIn.disabled':
+    'Le siège a désactivé ce compte. Ce que vous avez enregistré est conservé ; adressez-vous à votre superviseur.',
   'signIn.ended': 'Votre session est terminée. Reconnectez-vous pour continuer.',
   'signIn.draftKept': 'Ce que vous avez saisi est conservé d’ici là.',
 
@@ -233,6 +235,16 @@ export const fr: Messages = {
   'accounts.add': 'Ajouter un compte',
   'accounts.firstPassword': 'Premier mot de passe',
   'accounts.sessions': { one: '{count} session.', other: '{count} sessions.' },
+  'accounts.offices': 'Comptes de tous les bureaux',
+  'accounts.officesIntro':
+    'Ce qui ouvre un compte reste dans son bureau. Le bureau apprend à son prochain échange ce qui est décidé ici : il met alors fin aux sessions, refuse la connexion et ne peut pas l’annuler.',
+  'accounts.office': 'Bureau',
+  'accounts.state': 'État',
+  'accounts.disable': 'Désactiver',
+  'accounts.enable': 'Réadmettre',
+  'accounts.disabled': 'désactivé',
+  'accounts.disabledHere': 'Le siège a désactivé ce compte. Personne ne peut s’en servir.',
+  'accounts.since': 'depuis le {at}, par {by}',
 
   'audit.title': 'Journal d’audit',
   'audit.intro':
@@ -241,6 +253,8 @@ export const fr: Messages = {
   'audit.by': 'Qui',
   'audit.deed': 'Action',
   'audit.record': 'Dossier (son identifiant)',
+  'audit.from': 'À partir de',
+  'audit.to': 'Jusqu’à',
   'audit.at': 'Quand',
   'audit.records': 'Dossiers',
   'audit.nobody': 'inconnu',
@@ -251,6 +265,8 @@ export const fr: Messages = {
   'deed.account-added': 'A ajouté un compte',
   'deed.account-changed': 'A modifié un compte',
   'deed.account-closed': 'A fermé un compte',
+  'deed.account-disabled': 'A désactivé un compte',
+  'deed.account-enabled': 'A réadmis un compte',
   'deed.password-changed': 'A changé un mot de passe',
   'deed.totp-on': 'A activé le second facteur',
   'deed.totp-off': 'A désactivé le second facteur',

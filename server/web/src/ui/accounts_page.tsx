@@ -3,7 +3,9 @@ import { type ApiProblem, asProblem } from '../api/problem';
 import type { AccountAnswer } from '../api/types';
 import { DeedForm, PasswordField } from './account_page';
 import { Loading, PageHeading, ProblemNotice, typedInto } from './elements';
+import { useObserved } from '../store/observable';
 import { useApp, useLoad, useTranslator } from './hooks';
+import { OfficeAccounts } from './office_accounts';
 
 /** "casework=reader, ..." as people write it, and back. */
 function writtenRoles(programmes: AccountAnswer['programmes']): string {
@@ -78,8 +80,10 @@ function AccountCard({ account, roles, reload }: {
     <details class="card">
       <summary>
         <bdi>{account.name}</bdi> · {account.role}{' '}
-        <span class="quiet">{writtenRoles(account.programmes)}</span>
+        <span class="quiet">{writtenRoles(account.programmes)}</span>{' '}
+        {account.disabled && <span class="mark">{translator.text('accounts.disabled')}</span>}
       </summary>
+      {account.disabled && <p class="notice">{translator.text('accounts.disabledHere')}</p>}
       {problem && <ProblemNotice problem={problem} />}
       <p>
         {translator.text('accounts.sessions', { count: account.sessions })}{' '}
@@ -94,8 +98,8 @@ function AccountCard({ account, roles, reload }: {
   );
 }
 
-/** The accounts of this node, for those who look after them. */
-export function AccountsPage() {
+/** The accounts of this node. */
+function OwnAccounts() {
   const { client } = useApp();
   const translator = useTranslator();
   const loaded = useLoad('accounts', (signal) => client.accounts(signal));
@@ -109,7 +113,6 @@ export function AccountsPage() {
   };
   return (
     <>
-      <PageHeading title={translator.text('accounts.title')} />
       <p>{translator.text('accounts.intro')}</p>
       {loaded.problem && <ProblemNotice problem={loaded.problem} retry={loaded.reload} />}
       {value === undefined && loaded.isLoading && <Loading />}
@@ -140,6 +143,23 @@ export function AccountsPage() {
           </DeedForm>
         </section>
       )}
+    </>
+  );
+}
+
+/** For those who look after accounts: of this node, and at headquarters of all offices. */
+export function AccountsPage() {
+  const { link, session } = useApp();
+  const translator = useTranslator();
+  const isHeadquarters = useObserved(link.link).sync?.role === 'hq';
+  const now = useObserved(session.session);
+  const role = now.phase === 'signedIn' ? now.me.role : '';
+  const disables = isHeadquarters && (role === 'technician' || role === 'hq-operator');
+  return (
+    <>
+      <PageHeading title={translator.text('accounts.title')} />
+      {role !== 'hq-operator' && <OwnAccounts />}
+      {disables && <OfficeAccounts />}
     </>
   );
 }

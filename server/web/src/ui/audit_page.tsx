@@ -37,6 +37,15 @@ interface Wanted {
   readonly by: string;
   readonly deed: string;
   readonly record: string;
+  /** RFC 3339 in UTC, or empty. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What an input of a local moment holds, as the server compares it. */
+function momentIn(form: HTMLFormElement, name: string): string {
+  const typed = typedInto(form, name);
+  return typed === '' ? '' : new Date(typed).toISOString();
 }
 
 function WantedForm({ choose }: { choose: (wanted: Wanted) => void }) {
@@ -51,6 +60,8 @@ function WantedForm({ choose }: { choose: (wanted: Wanted) => void }) {
           by: typedInto(form, 'by').trim(),
           deed: typedInto(form, 'deed'),
           record: typedInto(form, 'record').trim(),
+          from: momentIn(form, 'from'),
+          to: momentIn(form, 'to'),
         });
       }}
     >
@@ -73,16 +84,26 @@ function WantedForm({ choose }: { choose: (wanted: Wanted) => void }) {
         <label for="record">{translator.text('audit.record')}</label>
         <input id="record" name="record" autocomplete="off" dir="ltr" />
       </div>
+      <div class="field">
+        <label for="from">{translator.text('audit.from')}</label>
+        <input id="from" name="from" type="datetime-local" />
+      </div>
+      <div class="field">
+        <label for="to">{translator.text('audit.to')}</label>
+        <input id="to" name="to" type="datetime-local" />
+      </div>
       <button type="submit">{translator.text('find.submit')}</button>
     </form>
   );
 }
 
+const kAnything: Wanted = { by: '', deed: '', record: '', from: '', to: '' };
+
 /** Who did what, for the data-protection officer. */
 export function AuditPage() {
   const { client } = useApp();
   const translator = useTranslator();
-  const [wanted, setWanted] = useState<Wanted>({ by: '', deed: '', record: '' });
+  const [wanted, setWanted] = useState<Wanted>(kAnything);
   const list = usePaged(JSON.stringify(wanted), async (cursor, signal) => {
     const page = await client.audit({ ...wanted, cursor }, signal);
     return { items: page.entries, cursor: page.cursor };

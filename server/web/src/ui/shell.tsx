@@ -44,7 +44,12 @@ export function LanguageChoice() {
 /** The server decides; this only leads there those who it is for. */
 function seesAccounts(me: Me): boolean {
   const roles = Object.values(me.programmes);
-  return me.role === 'technician' || roles.includes('supervisor') || roles.includes('hq-officer');
+  return (
+    me.role === 'technician' ||
+    me.role === 'hq-operator' ||
+    roles.includes('supervisor') ||
+    roles.includes('hq-officer')
+  );
 }
 
 export function Header({ me }: { me: Me }) {

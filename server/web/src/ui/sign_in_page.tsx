@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { type ApiProblem, asProblem } from '../api/problem';
+import type { Translator } from '../i18n/text';
 import { problemText } from '../record/problems';
 import { PageHeading, typedInto } from './elements';
 import { useApp, useTranslator } from './hooks';
@@ -20,6 +21,13 @@ export function CodeField() {
       />
     </div>
   );
+}
+
+function refusalText(problem: ApiProblem, translator: Translator): string {
+  if (problem.code === 'access.account-disabled') return translator.text('signIn.disabled');
+  return problem.status === 401
+    ? translator.text('signIn.wrong')
+    : problemText(problem, translator);
 }
 
 function SignInForm() {
@@ -46,9 +54,7 @@ function SignInForm() {
       form.querySelector<HTMLInputElement>('[name=password]')?.select();
     }
   };
-  const refusal =
-    problem &&
-    (problem.status === 401 ? translator.text('signIn.wrong') : problemText(problem, translator));
+  const refusal = problem && refusalText(problem, translator);
   return (
     <form
       onSubmit={(event) => {
