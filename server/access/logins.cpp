@@ -10,10 +10,18 @@ constexpr int kMostHashing = 4;
 constexpr std::size_t kMostTries = 10000;
 constexpr std::int64_t kForgottenAfterMs = 15 * 60 * 1000;
 constexpr std::int64_t kLongestDelayMs = 60'000;
+// Failures of all accounts together that an address is spared before it waits: one password tried
+// on a thousand accounts fails only once with each.
+constexpr int kSparedPerAddress = 30;
 constexpr const char* kTotpNeeded = "access.totp-needed";
 
 Failure totpNeeded() {
   return Failure(kTotpNeeded, "This account asks for the code of its second factor too.");
+}
+
+// "NAME\nADDRESS" -> what stands for all that come from there. No account is named so.
+std::string addressKey(const std::string& key) {
+  return "@" + key.substr(key.find('\n'));
 }
 
 }  // namespace
@@ -33,12 +41,17 @@ void Logins::forgetOld(std::int64_t nowMs) {
 void Logins::begin(const std::string& key) {
   const std::int64_t now = clock_.nowMs();
   const std::lock_guard lock(mutex_);
-  if (const auto known = tries_.find(key); known != tries_.end()) {
-    const std::int64_t wait = known->second.lastMs + delayMs(known->second.failures) - now;
-    if (wait > 0) {
-      throw Failure("access.too-soon", "After several failed tries, the next one has to wait " +
-                                           std::to_string((wait + 999) / 1000) + " s.");
-    }
+  const auto waitFor = [&](const std::string& who, int spared) -> std::int64_t {
+    const auto known = tries_.find(who);
+    if (known == tries_.end()) return 0;
+    Tries& tries = known->second;
+    tries.lastMs = std::min(tries.lastMs, now);  // a clock set back makes nobody wait longer
+    return tries.lastMs + delayMs(tries.failures - spared) - now;
+  };
+  const std::int64_t wait = std::max(waitFor(key, 0), waitFor(addressKey(key), kSparedPerAddress));
+  if (wait > 0) {
+    throw Failure("access.too-soon", "After several failed tries, the next one has to wait " +
+                                         std::to_string((wait + 999) / 1000) + " s.");
   }
   if (hashing_ >= kMostHashing) {
     throw Failure("busy.login", "Several people are logging in just now. Try again in a moment.");
@@ -60,9 +73,11 @@ void Logins::end(const std::string& key, bool succeeded) {
     return;
   }
   if (!tries_.contains(key)) forgetOld(now);
-  Tries& tries = tries_[key];
-  ++tries.failures;
-  tries.lastMs = now;
+  for (const std::string& who : {key, addressKey(key)}) {
+    Tries& tries = tries_[who];
+    ++tries.failures;
+    tries.lastMs = now;
+  }
 }
 
 std::optional<Account> Logins::logIn(const std::string& name, std::string_view password,

@@ -18,7 +18,10 @@ std::string nameOf(const std::string& key) {
 }  // namespace
 
 bool Sessions::isOver(const Session& session, std::int64_t nowMs) const {
-  return nowMs - session.usedMs >= kSessionIdleMs || nowMs - session.openedMs >= kSessionMostMs;
+  const std::int64_t idleMs = nowMs - session.usedMs;
+  // Of a clock that was set back nobody can tell how long it has been.
+  return idleMs >= kSessionIdleMs || idleMs <= -kSessionIdleMs ||
+         nowMs - session.openedMs >= kSessionMostMs;
 }
 
 void Sessions::makeRoom(const std::string& account, std::int64_t nowMs) {

@@ -36,6 +36,14 @@ TEST_F(SessionsTest, EndsAfterAQuarterOfAnHourWithoutUse) {
   EXPECT_FALSE(sessions_.find(token));
 }
 
+TEST_F(SessionsTest, EndsWhenTheClockIsSetBackAYear) {
+  const std::string token = sessions_.open("amina");
+  clock_.advance(-5 * 1000);  // as time servers do
+  EXPECT_EQ(sessions_.find(token), "amina");
+  clock_.advance(-365LL * 24 * 3600 * 1000);
+  EXPECT_EQ(sessions_.find(token), std::nullopt);
+}
+
 TEST_F(SessionsTest, LookingByItselfDoesNotKeepItAlive) {
   const std::string token = sessions_.open("amina");
   clock_.advance(kSessionIdleMs - 1);
