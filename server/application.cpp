@@ -233,14 +233,14 @@ void Application::start() {
   access::announceAccounts(node_);
   if (offices_) offices_->start();
   people_->start();
-  if (syncClient_) syncClient_->start();
-  pageKeys_.start();
-  mark_.start();
   say(LogLevel::kInfo, "started",
       {{"role", node_.isHeadquarters() ? "hq" : "office"},
        {"version", kVersion},
        {"port", port()},
        {"syncPort", syncPort()}});
+  if (syncClient_) syncClient_->start();
+  pageKeys_.start();
+  mark_.start();
 }
 
 void Application::say(LogLevel level, std::string_view event, Json fields) const {

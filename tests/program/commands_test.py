@@ -145,7 +145,7 @@ class Beside(program.ProgramTest):
             caller.close()
             status = json.loads(self.assertDone(node.run("status", "--json", passphrase=False)))
             self.assertTrue(status["up"])
-            self.assertEqual(status["backlogUp"], 1)
+            self.assertEqual(status["backlogUp"], 2)  # the account's record and the person
             self.assertDone(node.run("check", passphrase=False))
             self.assertDone(node.run("reindex", passphrase=False))
             self.assertDone(node.run("sync", "pause", passphrase=False))
