@@ -13,6 +13,8 @@ namespace waystation::crypto {
 struct KeyAndCertificate {
   std::string privateKeyPem;  // PKCS#8, unencrypted: seal it before it is kept
   std::string certificatePem;
+
+  bool operator==(const KeyAndCertificate&) const = default;
 };
 
 // A self-signed authority: CA:TRUE, pathlen 0, keyCertSign and cRLSign.

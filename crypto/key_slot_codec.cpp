@@ -92,7 +92,7 @@ KeySlotRecord readSlot(Reader& reader, std::uint16_t previousNumber) {
   slot.salt = reader.take(kSlotSaltSize);
   slot.label = reader.take(labelSize);
   slot.wrapped = reader.take(slot.kind == SlotKind::kRecovery ? kSealedSize : kWrappedSize);
-  const bool kindKnown = slot.kind >= SlotKind::kPassphrase && slot.kind <= SlotKind::kRecovery;
+  const bool kindKnown = slot.kind >= SlotKind::kPassphrase && slot.kind <= SlotKind::kHubShare;
   if (!kindKnown || slot.number <= previousNumber || slot.number > kMostSlots ||
       !isAcceptableLabel(slot.label) || !hasAcceptableCost(slot)) {
     throwDamaged();

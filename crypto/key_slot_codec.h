@@ -18,8 +18,8 @@ namespace waystation::crypto {
 //            store id (16)  master check (32)
 //   slot     number u16  kind u8  label size u8  passes u32  memory KiB u32  lanes u32
 //            salt (16)  label (label size)  wrapping:
-//            kinds 1 to 3  nonce (12)  wrapped master key with tag (48)
-//            kind 4        encapsulated key (32)  sealed master key with tag (48)
+//            1 to 3, 5     nonce (12)  wrapped master key with tag (48)
+//            4             encapsulated key (32)  sealed master key with tag (48)
 //   trailer  SHA-256 of everything before it (32)
 
 inline constexpr std::size_t kStoreIdSize = 16;

@@ -13,15 +13,19 @@ namespace {
 constexpr std::string_view kCheckPurpose = "waystation master check v1";
 constexpr std::string_view kKeyFilePurpose = "waystation key file v1";
 constexpr std::string_view kCredentialPurpose = "waystation credential v1";
+constexpr std::string_view kHubSharePurpose = "waystation hq share v1";
 constexpr std::string_view kRecoveryPurpose = "waystation recovery slot v1";
+
+std::string_view purposeOf(SlotKind kind) {
+  if (kind == SlotKind::kKeyFile) return kKeyFilePurpose;
+  return kind == SlotKind::kHubShare ? kHubSharePurpose : kCredentialPurpose;
+}
 
 Secret wrappingKeyOf(const KeySlotRecord& slot, std::string_view secret) {
   if (slot.kind == SlotKind::kPassphrase) {
     return argon2id(secret, slot.salt, slot.cost, kAeadKeySize);
   }
-  const bool isKeyFile = slot.kind == SlotKind::kKeyFile;
-  return hkdfSha256(secret, slot.salt, isKeyFile ? kKeyFilePurpose : kCredentialPurpose,
-                    kAeadKeySize);
+  return hkdfSha256(secret, slot.salt, purposeOf(slot.kind), kAeadKeySize);
 }
 
 std::optional<std::string> openWrapping(const KeySlotRecord& slot, std::string_view storeId,

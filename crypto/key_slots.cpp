@@ -15,6 +15,7 @@ namespace waystation::crypto {
 namespace {
 
 constexpr std::size_t kLeastSecretSize = 32;  // of what is not stretched
+constexpr std::size_t kHubShareSize = 64;     // two halves
 
 void checkPassphrase(std::string_view passphrase, const Argon2Cost& cost) {
   if (passphrase.empty()) {
@@ -42,6 +43,9 @@ KeySlotRecord describe(SlotKind kind, std::string_view secret, const std::string
                   "A token's file or a credential must have at least 32 bytes, all random. Nothing "
                   "was changed.");
   }
+  if (kind == SlotKind::kHubShare && secret.size() != kHubShareSize) {
+    throw Failure("key.malformed", "A share is two halves of 32 bytes. Nothing was changed.");
+  }
   KeySlotRecord slot;
   slot.kind = kind;
   slot.label = label;
@@ -64,6 +68,11 @@ KeySlotRecord describe(SlotKind kind, std::string_view secret, const std::string
                     "The service's credential opens no slot of the key file. Nothing was changed; "
                     "start with the passphrase, and make the credential again with `waystation key "
                     "add`.");
+    case SlotKind::kHubShare:
+      throw Failure("key.wrong-hub-share",
+                    "What headquarters released opens no slot of the key file. Nothing was "
+                    "changed; open with the passphrase, and make the slot again with `waystation "
+                    "key add --kind hq-share`.");
     case SlotKind::kRecovery:
       break;
   }
@@ -194,9 +203,12 @@ void KeySlots::remove(int number) {
     throw Failure("key.no-such-slot",
                   "The key file has no slot " + std::to_string(number) + ". Nothing was changed.");
   }
-  if (slots.size() == 1) {
+  const bool isOneLeft = std::any_of(slots.begin(), slots.end(), [number](const auto& each) {
+    return each.number != number && each.kind != SlotKind::kHubShare;
+  });
+  if (!isOneLeft) {
     throw Failure("key.last-slot",
-                  "This is the last slot: without it nobody could open the store again. Nothing "
+                  "This is the last slot that somebody here could open the store with. Nothing "
                   "was changed; add another slot first.");
   }
   slots.erase(found);

@@ -20,11 +20,13 @@ enum class SlotKind : std::uint8_t {
   kPassphrase = 1,
   kKeyFile = 2,
   kCredential = 3,
-  kRecovery = 4
+  kRecovery = 4,
+  kHubShare = 5
 };
 
 // What opens a slot: a passphrase; the content of a token's file or of a service's credential, at
-// least 32 random bytes; the private recovery key, 32 bytes.
+// least 32 random bytes; the private recovery key, 32 bytes; the box's half and headquarters' half
+// of the share, 32 random bytes each, one behind the other.
 struct SlotSecret {
   SlotKind kind = SlotKind::kPassphrase;
   Secret bytes;
@@ -59,7 +61,8 @@ class KeySlots {
     int slot = 0;
   };
   // The master key, and which slot gave it. Throws Failure when no slot of that kind opens:
-  // "key.wrong-passphrase", "key.wrong-key-file", "key.wrong-credential", "key.wrong-recovery-key".
+  // "key.wrong-passphrase", "key.wrong-key-file", "key.wrong-credential", "key.wrong-recovery-key",
+  // "key.wrong-hub-share".
   // Nothing is changed by a failed try.
   Opened open(SlotKind kind, std::string_view secret) const;
   Opened open(const SlotSecret& secret) const { return open(secret.kind, secret.bytes.view()); }
@@ -73,7 +76,8 @@ class KeySlots {
   // "key.write-failed".
   int add(const Secret& master, Random& random, SlotKind kind, std::string_view secret,
           const std::string& label, const Argon2Cost& cost = {});
-  // Throws Failure("key.last-slot") rather than lock everybody out, "key.no-such-slot", and the
+  // Throws Failure("key.last-slot") rather than lock everybody out (headquarters' share is nothing
+  // that somebody at hand could open with), "key.no-such-slot", and the
   // failures of writing. Who kept an older copy of the file can still open that copy.
   void remove(int number);
 

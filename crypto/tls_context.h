@@ -12,6 +12,9 @@ struct TlsTerms {
   std::string privateKeyPem;   // unencrypted; empty with certificatePem where there is none
   std::string authorityPem;    // the only authorities trusted for the peer; empty: peer not asked
   std::string expectedName;    // for clients: the DNS name, common name or IP address to be met
+  // For servers: a client's certificate whose time is over, and with which nothing else is wrong,
+  // passes; whoever answers judges its dates.
+  bool takesExpired = false;
 };
 
 // Prepares an OpenSSL context (made elsewhere, by whoever wraps the sockets) for our one way of

@@ -8,9 +8,14 @@
 #include "crypto/certificate.h"
 #include "server/access/account_records.h"
 #include "server/access/enrolment.h"
+#include "server/access/hub_share.h"
+#include "server/access/leaf_certificates.h"
+#include "server/access/phones.h"
 #include "server/audit.h"
 #include "server/http/api_routes.h"
 #include "server/http/static_files.h"
+#include "server/intake.h"
+#include "server/locked_file.h"
 #include "server/metrics.h"
 #include "server/version.h"
 #include "storage/high_water_mark.h"
@@ -81,6 +86,7 @@ void addLink(Json& status, const http::LinkView& view) {
   status["clockOffsetMs"] = view.clockOffsetMs;
   const bool comparable = view.agree && status.at("backlogUp") == 0;
   status["agree"] = comparable ? Json(*view.agree) : Json(nullptr);
+  if (!view.certificateFailure.empty()) status["certificateFailure"] = view.certificateFailure;
   for (const http::ExchangeSummary& exchange : view.exchanges) {
     status["exchanges"].push_back(exchangeJson(exchange));
   }
@@ -144,6 +150,21 @@ http::ServerSettings serverSettings(Node& node) {
   return settings;
 }
 
+// Headquarters signs its own: of each start, where a third of their time is left.
+void keepOwnCertificates(Node& hq) {
+  access::renewOwn(hq);
+  const auto file = readLockedFile(hq.directory());
+  const std::int64_t now = hq.clock().nowMs() / 1000;
+  if (file && !access::isDue(file->door.certificatePem, now)) return;
+  const std::string name = hq.config().name;
+  const crypto::KeyAndRequest keys = crypto::createRequest(name);
+  const crypto::CertificateTerms terms = access::termsFor(name, hq.read(access::ownHosts), now);
+  changeLockedFile(hq.directory(), [&](LockedFile& changed) {
+    changed.door = {keys.privateKeyPem,
+                    crypto::signRequest(hq.authority(), keys.requestPem, terms)};
+  });
+}
+
 }  // namespace
 
 Json statusOf(Node& node) {
@@ -185,35 +206,29 @@ Json statusOf(Node& node) {
 
 Application::Application(Node& node, ApplicationSettings settings)
     : node_(node), settings_(std::move(settings)), entrance_(node), pageKeys_(node), mark_(node) {
-  http::addApiRoutes(
-      peopleRouter_, node_, entrance_,
-      {[this] { return status(); }, [this] { return syncPort(); }, [this] { return metrics(); }});
+  http::addApiRoutes(peopleRouter_, node_, entrance_,
+                     {[this] { return status(); }, [this] { return syncPort(); },
+                      [this] { return metrics(); }, settings_.lock});
   if (!settings_.web.empty()) {
     const auto files = std::make_shared<http::StaticFiles>(settings_.web);
     peopleRouter_.setFallback([files](http::Request& request, const http::PathParameters&) {
       return files->answer(request);
     });
   }
+  if (node_.isHeadquarters()) keepOwnCertificates(node_);
   http::ServerSettings people = serverSettings(node_);
   if (settings_.address) people.address = *settings_.address;
   people.port = settings_.port.value_or(node_.config().port);
   people.served = requestLog(settings_.log, "people");
   people_ = std::make_unique<http::Server>(people, peopleRouter_);
+  endpoint_ = std::make_unique<http::SyncEndpoint>(node_);
+  endpoint_->addRoutes(syncRouter_);
   if (node_.isHeadquarters()) {
-    endpoint_ = std::make_unique<http::SyncEndpoint>(node_);
-    endpoint_->addRoutes(syncRouter_);
-    http::ServerSettings offices = serverSettings(node_);
-    if (settings_.address) offices.address = *settings_.address;
-    offices.port = settings_.syncPort.value_or(node_.config().syncPort);
-    offices.clientAuthorityPem = node_.identity().authorityPem;
-    // Longer than the time between two exchanges: a connection is dearer than what it carries.
-    offices.limits.idleTime = std::chrono::minutes(5);
-    // What has come of an exchange counts though the line is cut, so it is read as it comes.
-    offices.limits.smallBody = 4096;
-    offices.served = requestLog(settings_.log, "offices");
-    offices_ = std::make_unique<http::Server>(offices, syncRouter_);
+    leaves_ =
+        std::make_unique<http::Server>(leavesSettings(node_.identity().authorityPem), syncRouter_);
   } else {
     syncClient_ = std::make_unique<http::SyncClient>(node_, settings_.times);
+    syncClient_->onRenewed([this] { certificateChanged(); });
     if (settings_.log != nullptr) {
       syncClient_->onExchange([log = settings_.log](const http::ExchangeSummary& exchange) {
         logExchange(*log, exchange);
@@ -228,10 +243,40 @@ Application::~Application() {
   node_.onCommitted({});
 }
 
+// Who calls shows a certificate of this authority.
+http::ServerSettings Application::leavesSettings(const std::string& authorityPem) {
+  http::ServerSettings leaves = serverSettings(node_);
+  if (settings_.address) leaves.address = *settings_.address;
+  leaves.port = settings_.syncPort.value_or(node_.config().syncPort);
+  leaves.clientAuthorityPem = authorityPem;
+  // So that it can be renewed.
+  leaves.takesExpired = true;
+  // Longer than the time between two exchanges: a connection is dearer than what it carries.
+  leaves.limits.idleTime = std::chrono::minutes(5);
+  // What has come of an exchange counts though the line is cut, so it is read as it comes.
+  leaves.limits.smallBody = 4096;
+  leaves.served = requestLog(settings_.log, node_.isHeadquarters() ? "offices" : "phones");
+  return leaves;
+}
+
+void Application::listenForPhones() {
+  const std::string authority = access::phoneAuthority(node_).certificatePem;
+  const std::lock_guard lock(leavesMutex_);
+  if (leaves_) return;
+  auto phones = std::make_unique<http::Server>(leavesSettings(authority), syncRouter_);
+  phones->start();
+  leaves_ = std::move(phones);
+}
+
 void Application::start() {
   isRunning_ = true;
   access::announceAccounts(node_);
-  if (offices_) offices_->start();
+  if (node_.isHeadquarters()) {
+    leaves_->start();
+  } else if (node_.read(access::hasPhones)) {
+    applyIntake(node_);
+    listenForPhones();
+  }
   people_->start();
   say(LogLevel::kInfo, "started",
       {{"role", node_.isHeadquarters() ? "hq" : "office"},
@@ -252,7 +297,10 @@ void Application::stop() {
   pageKeys_.stop();
   if (syncClient_) syncClient_->stop();
   people_->stop();
-  if (offices_) offices_->stop();
+  {
+    const std::lock_guard lock(leavesMutex_);
+    if (leaves_) leaves_->stop();
+  }
   if (std::exchange(isRunning_, false)) {
     say(LogLevel::kInfo, "stopped", {{"requests", people_->counters().requests}});
   }
@@ -260,12 +308,24 @@ void Application::stop() {
 
 void Application::committed(bool forHub, bool forLeaves) {
   mark_.saved();
-  if (forLeaves && endpoint_) endpoint_->wake();
+  if (forLeaves) endpoint_->wake();
   if (forHub && syncClient_) syncClient_->saved();
 }
 
+void Application::lock() {
+  if (settings_.lock) settings_.lock();
+}
+
+void Application::certificateChanged() {
+  const crypto::KeyAndCertificate tls = node_.identity().tls;
+  people_->useCertificate(tls.certificatePem, tls.privateKeyPem);
+  const std::lock_guard lock(leavesMutex_);
+  if (leaves_) leaves_->useCertificate(tls.certificatePem, tls.privateKeyPem);
+}
+
 std::uint16_t Application::syncPort() const {
-  return offices_ ? offices_->port() : std::uint16_t{0};
+  const std::lock_guard lock(leavesMutex_);
+  return leaves_ ? leaves_->port() : std::uint16_t{0};
 }
 
 std::string Application::url() const {
@@ -291,6 +351,9 @@ Json Application::leavesState() {
                                                : "offline"},
                         {"lastContact", timeOrNull(last)},
                         {"backlogDown", store.countFeed(leaf.leaf, leaf.feedAcked)}});
+      if (Json share = access::shareState(store, leaf.name); !share.is_null()) {
+        leaves.back()["share"] = std::move(share);
+      }
       if (const std::int64_t since = auditBrokenSince(store, leaf.name); since != 0) {
         leaves.back()["auditBrokenSince"] = sync::formatTime(since);
       }
@@ -323,7 +386,7 @@ Json Application::status() {
   addPageKeys(status);
   if (const std::string failure = mark_.failure(); !failure.empty())
     status["markFailure"] = failure;
-  if (!endpoint_) return status;
+  if (!node_.isHeadquarters()) return status;
   status["syncUrl"] = "https://localhost:" + std::to_string(syncPort());
   status["leaves"] = leavesState();
   std::int64_t down = 0;

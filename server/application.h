@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -24,7 +26,8 @@ struct ApplicationSettings {
   std::optional<std::string> address;     // else the node's own
   std::filesystem::path web;              // the built client; empty: none
   http::SyncTimes times;
-  const Log* log = nullptr;  // borrowed; nullptr: nothing is said
+  const Log* log = nullptr;    // borrowed; nullptr: nothing is said
+  std::function<void()> lock;  // what POST /api/v1/lock has done; none: it is not answered
 };
 
 // All that runs in `waystation serve`: the people's server, and at HQ the offices' server, at an
@@ -46,13 +49,23 @@ class Application {
   // From start() on.
   std::string url() const;
   std::uint16_t port() const { return people_->port(); }
-  std::uint16_t syncPort() const;  // 0 at an office
+  std::uint16_t syncPort() const;  // 0 at an office without phones
 
   // What GET /api/v1/sync and `waystation status` say; nothing personal.
   http::Json status();
 
   // What GET /metrics says.
   std::string metrics();
+
+  // The node has another certificate: connections that begin from now on get it.
+  void certificateChanged();
+
+  // At an office: answers its phones, from its first token for one on; does nothing the next time.
+  // Throws as start().
+  void listenForPhones();
+
+  // Has what the settings say done: the owner closes the store.
+  void lock();
 
   // Who is logged in.
   access::Entrance& entrance() { return entrance_; }
@@ -63,6 +76,7 @@ class Application {
  private:
   void committed(bool forHub, bool forLeaves);
   void say(LogLevel level, std::string_view event, http::Json fields) const;
+  http::ServerSettings leavesSettings(const std::string& authorityPem);
   http::Json leavesState();
   void addPageKeys(http::Json& status);
 
@@ -71,10 +85,11 @@ class Application {
   http::Router peopleRouter_;
   http::Router syncRouter_;
   access::Entrance entrance_;
-  std::unique_ptr<http::SyncEndpoint> endpoint_;  // HQ
+  std::unique_ptr<http::SyncEndpoint> endpoint_;
   std::unique_ptr<http::SyncClient> syncClient_;  // office
   std::unique_ptr<http::Server> people_;
-  std::unique_ptr<http::Server> offices_;  // HQ
+  mutable std::mutex leavesMutex_;
+  std::unique_ptr<http::Server> leaves_;  // at HQ for offices, at an office for its phones
   PageKeyContinuation pageKeys_;
   MarkKeeper mark_;
   bool isRunning_ = false;

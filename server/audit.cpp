@@ -82,7 +82,17 @@ const std::vector<std::string>& deeds() {
                                                "office-revoked",
                                                "office-admitted",
                                                "phone-revoked",
-                                               "phone-admitted"};
+                                               "phone-admitted",
+                                               "office-flagged",
+                                               "office-unflagged",
+                                               "share-kept",
+                                               "share-released",
+                                               "share-refused",
+                                               "certificate-renewed",
+                                               "joined",
+                                               "intake-applied",
+                                               "locked",
+                                               "unlocked"};
   return all;
 }
 

@@ -5,7 +5,11 @@
 #include "crypto/failure.h"
 #include "crypto/hash.h"
 #include "crypto/hpke.h"
+#include "server/access/hub_share.h"
+#include "server/access/leaf_certificates.h"
+#include "server/access/phones.h"
 #include "server/access/revocation.h"
+#include "server/audit.h"
 #include "server/http/client.h"
 #include "server/recovery_slot.h"
 #include "sync/clock.h"
@@ -18,9 +22,8 @@ using http::Json;
 constexpr std::string_view kTokenMark = "wst1.";
 constexpr std::size_t kSecretSize = 32;
 constexpr std::size_t kChecksumSize = 8;
-constexpr std::int64_t kDaySeconds = 86400;
-constexpr std::int64_t kCertificateDays = 90;
 constexpr int kMostHours = 720;
+constexpr int kMostMinutes = 1440;
 constexpr std::string_view kPending = "enrolment.pending";
 constexpr std::string_view kHubName = "hub.name";
 constexpr std::string_view kHubKey = "hub.signing-key";
@@ -73,6 +76,12 @@ Json readToken(const std::string& text) {
   }
 }
 
+std::string textOfToken(const Json& token) {
+  const std::string payload = http::canonicalJson(token);
+  return std::string(kTokenMark) + crypto::toBase64Url(payload) + "." +
+         crypto::toBase64Url(checksumOf(payload));
+}
+
 std::string textOf(const Json& object, const char* name) {
   const auto at = object.find(name);
   if (at == object.end() || !at->is_string()) {
@@ -104,7 +113,8 @@ struct Joining {
   std::string requestPem;
   std::string publicKey;
   std::string sealingKey;
-  std::string fingerprint;  // of all of it
+  std::vector<std::string> hosts;
+  std::string fingerprint;  // of all of it but the hosts
 };
 
 Joining readJoining(const Json& request) {
@@ -113,6 +123,7 @@ Joining readJoining(const Json& request) {
                   textOf(request, "request"),
                   bytesOf(request, "publicKey", crypto::kSigningKeySize),
                   bytesOf(request, "sealingKey", crypto::kHpkeKeySize),
+                  hostsOf(request),
                   {}};
   const std::string proof = bytesOf(request, "proof", crypto::kSignatureSize);
   const std::string proven = toProve(joining.office, joining.requestPem, joining.sealingKey);
@@ -127,15 +138,24 @@ Joining readJoining(const Json& request) {
   return joining;
 }
 
-std::string certificateFor(server::Node& hq, const Joining& joining) {
-  const std::int64_t now = nowSeconds(hq);
-  crypto::CertificateTerms terms;
-  terms.commonName = joining.office;
-  terms.dnsNames = {joining.office, "localhost"};
-  terms.ipAddresses = {"127.0.0.1"};
-  terms.notBefore = now - kDaySeconds;  // clocks at offices are not exact
-  terms.notAfter = now + kCertificateDays * kDaySeconds;
-  return crypto::signRequest(hq.authority(), joining.requestPem, terms);
+std::string certificateFor(server::Node& hub, const Joining& joining) {
+  if (!hub.isHeadquarters()) {
+    crypto::CertificateTerms terms =
+        termsFor(joining.office, {}, nowSeconds(hub), kPhoneCertificateDays);
+    terms.server = false;
+    terms.ipAddresses.clear();
+    terms.dnsNames.clear();
+    return crypto::signRequest(phoneAuthority(hub), joining.requestPem, terms);
+  }
+  return crypto::signRequest(hub.authority(), joining.requestPem,
+                             termsFor(joining.office, joining.hosts, nowSeconds(hub)));
+}
+
+// What headquarters knew of the box that had this name before.
+void forgetBoxBefore(storage::Store& store, const Joining& joining) {
+  forgetCertificates(store, joining.office);
+  const std::optional<storage::LeafRow> known = store.leafByName(joining.office);
+  if (known && known->publicKey != joining.publicKey) forgetShare(store, joining.office);
 }
 
 // The token's row, if it may still be used by this request: not expired, not another's.
@@ -178,7 +198,8 @@ crypto::KeyAndRequest pendingRequest(server::Node& office) {
 }
 
 Json askToJoin(server::Node& office, const Json& token, const crypto::KeyAndRequest& keys,
-               const std::string& hqHost, std::uint16_t hqPort) {
+               const std::vector<std::string>& hosts, const std::string& hqHost,
+               std::uint16_t hqPort) {
   http::ClientSettings settings;
   settings.host = hqHost;
   settings.port = hqPort;
@@ -193,6 +214,7 @@ Json askToJoin(server::Node& office, const Json& token, const crypto::KeyAndRequ
                         {"request", keys.requestPem},
                         {"publicKey", crypto::toBase64Url(office.signingKey().publicKey())},
                         {"sealingKey", crypto::toBase64Url(sealingKey)},
+                        {"hosts", jsonOf(hosts)},
                         {"proof", crypto::toBase64Url(proof)}};
   const http::ClientResponse answer =
       client.send("POST", "/api/v1/enrolment", {{"Content-Type", "application/json"}},
@@ -203,6 +225,35 @@ Json askToJoin(server::Node& office, const Json& token, const crypto::KeyAndRequ
 }
 
 }  // namespace
+
+std::string issuePhoneToken(server::Node& office, const std::string& phone, int validMinutes) {
+  const std::string& name = office.config().name;
+  if (office.isHeadquarters() || hubName(office).empty()) {
+    throw Failure("enrolment.not-an-office",
+                  "Phones join at their office, once it has joined headquarters itself.");
+  }
+  if (!isNodeName(phone) || !phone.starts_with(name + "-") || phone.size() <= name.size() + 1) {
+    throw Failure("enrolment.phone-malformed",
+                  "A phone is named after its office, " + name +
+                      "-P1: capital letters, digits or '-', at most 16. No token was made.");
+  }
+  if (validMinutes < 1 || validMinutes > kMostMinutes) {
+    throw Failure("enrolment.minutes-malformed", "A phone's token is good for 1 to 1440 minutes.");
+  }
+  phoneAuthority(office);
+  const std::string secret = office.random().bytes(kSecretSize);
+  const std::int64_t expires = nowSeconds(office) + validMinutes * 60;
+  const Json row = {{"office", phone}, {"expires", expires}};
+  office.write(
+      [&](sync::Work& work) { work.store().setMeta(spentName(secret), http::canonicalJson(row)); });
+  return textOfToken({{"expires", expires},
+                      {"hosts", jsonOf(office.read(ownHosts))},
+                      {"hq", name},
+                      {"office", phone},
+                      {"pin", crypto::toBase64Url(authorityPin(office.identity().authorityPem))},
+                      {"port", office.config().port},
+                      {"secret", crypto::toBase64Url(secret)}});
+}
 
 std::string issueToken(server::Node& hq, const std::string& office, int validHours) {
   if (!hq.isHeadquarters()) {
@@ -229,37 +280,42 @@ std::string issueToken(server::Node& hq, const std::string& office, int validHou
   if (const auto recovery = hq.read(server::recoveryKeyOf)) {
     token["recovery"] = crypto::toBase64Url(*recovery);
   }
-  const std::string payload = http::canonicalJson(token);
   return "Token for the office " + office + " to join " + hq.config().name + ", good once, until " +
-         sync::formatTime(expires * 1000) + ". Keep it secret.\n" + std::string(kTokenMark) +
-         crypto::toBase64Url(payload) + "." + crypto::toBase64Url(checksumOf(payload)) + "\n";
+         sync::formatTime(expires * 1000) + ". Keep it secret.\n" + textOfToken(token) + "\n";
 }
 
-Json admit(server::Node& hq, const Json& request, std::uint16_t syncPort) {
+Json admit(server::Node& hub, const Json& request, std::uint16_t syncPort) {
   const Joining joining = readJoining(request);
-  const std::int64_t now = nowSeconds(hq);
+  const std::int64_t now = nowSeconds(hub);
   // A stranger without a token gets no signature, not even one that is thrown away.
-  Json row = hq.read([&](storage::Store& store) { return usableRow(store, joining, now); });
+  Json row = hub.read([&](storage::Store& store) { return usableRow(store, joining, now); });
   if (!row.contains("certificate")) {
-    const std::string certificate = certificateFor(hq, joining);
+    const std::string certificate = certificateFor(hub, joining);
     const std::string fingerprint = crypto::readCertificate(certificate).fingerprintHex;
-    row = hq.write([&](sync::Work& work) {
+    row = hub.write([&](sync::Work& work) {
       Json current = usableRow(work.store(), joining, now);
       if (current.contains("certificate")) return current;
       current["certificate"] = certificate;
       current["joined"] = joining.fingerprint;
       work.store().setMeta(spentName(joining.secret), http::canonicalJson(current));
-      liftRevocation(hq, work, joining.office);
-      sync::enrolLeaf(work, joining.office, joining.publicKey, fingerprint, "", joining.sealingKey);
+      forgetBoxBefore(work.store(), joining);
+      if (hub.isHeadquarters()) {
+        claimHosts(work.store(), joining.office, joining.hosts);
+        liftRevocation(hub, work, joining.office);
+      }
+      const std::string home = hub.isHeadquarters() ? std::string() : hub.config().name;
+      sync::enrolLeaf(work, joining.office, joining.publicKey, fingerprint, home,
+                      joining.sealingKey);
+      server::noteDeed(work.store(), hub.clock(), {"", "joined", {}, {{"node", joining.office}}});
       return current;
     });
   }
   return {{"certificate", row.at("certificate")},
-          {"authority", hq.identity().authorityPem},
-          {"hq", hq.config().name},
+          {"authority", hub.identity().authorityPem},
+          {"hq", hub.config().name},
           {"syncPort", syncPort},
-          {"publicKey", crypto::toBase64Url(hq.signingKey().publicKey())},
-          {"sealingKey", crypto::toBase64Url(hq.sealingKey().publicKey())}};
+          {"publicKey", crypto::toBase64Url(hub.signingKey().publicKey())},
+          {"sealingKey", crypto::toBase64Url(hub.sealingKey().publicKey())}};
 }
 
 void enrol(server::Node& office, const std::string& tokenText, const std::string& hqHost,
@@ -274,7 +330,8 @@ void enrol(server::Node& office, const std::string& tokenText, const std::string
                                                 ", and this is " + office.config().name + ".");
   }
   const crypto::KeyAndRequest keys = pendingRequest(office);
-  const Json answer = askToJoin(office, token, keys, hqHost, hqPort);
+  const std::vector<std::string> hosts = office.read(ownHosts);
+  const Json answer = askToJoin(office, token, keys, hosts, hqHost, hqPort);
   const std::string certificate = answer.at("certificate").get<std::string>();
   const std::string authority = token.at("authority").get<std::string>();
   if (!crypto::isSignedBy(certificate, authority)) {
@@ -288,6 +345,7 @@ void enrol(server::Node& office, const std::string& tokenText, const std::string
   config.hqHost = hqHost;
   config.hqSyncPort = answer.at("syncPort").get<std::uint16_t>();
   office.setIdentity({authority, {keys.privateKeyPem, certificate}});
+  takeOwn(office, {keys.privateKeyPem, certificate}, hosts);
   office.changeConfig(config);
   office.write([&](sync::Work& work) {
     work.store().setMeta(kHubName, token.at("hq").get<std::string>());

@@ -22,10 +22,16 @@ namespace waystation::access {
 // "node.not-headquarters", "enrolment.office-malformed", "enrolment.hours-malformed" (1 to 720).
 std::string issueToken(server::Node& hq, const std::string& office, int validHours = 72);
 
-// HQ's answer to POST /api/v1/enrolment {"secret", "office", "request", "publicKey",
-// "sealingKey", "proof"}: {"certificate", "authority", "hq", "syncPort", "publicKey",
-// "sealingKey"}. Spends the token and makes the office known in
-// one transaction; the same request sent again (its answer was lost) is answered the same. Throws
+// At an office: the token of one of its phones, to be read with its camera or typed: as above, but
+// with "pin", the SHA-256 of the authority's certificate, in its place, and the office's "hosts"
+// and "port"; "hq" is the office, "office" the phone. Throws Failure: "enrolment.not-an-office",
+// "enrolment.phone-malformed", "enrolment.minutes-malformed" (1 to 1440).
+std::string issuePhoneToken(server::Node& office, const std::string& phone, int validMinutes = 10);
+
+// The answer of HQ to an office's, or of an office to its phone's POST /api/v1/enrolment {"secret",
+// "office", "request", "publicKey", "sealingKey", "proof"}: {"certificate", "authority", "hq",
+// "syncPort", "publicKey", "sealingKey"}. Spends the token and makes the office known in one
+// transaction; the same request sent again (its answer was lost) is answered the same. Throws
 // Failure: "enrolment.token-unknown", "enrolment.token-expired", "enrolment.token-spent",
 // "enrolment.request-malformed".
 http::Json admit(server::Node& hq, const http::Json& request, std::uint16_t syncPort);

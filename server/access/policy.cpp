@@ -19,16 +19,17 @@ struct RoleRights {
   bool audit;
   bool accounts;
   bool disable;  // accounts, of all offices
+  bool lock;
 };
 
 constexpr std::array kRights = {
-    RoleRights{"caseworker", true, true, true, false, false, false, false, false},
-    RoleRights{"supervisor", true, true, true, true, false, false, false, false},
-    RoleRights{"data-protection", true, true, false, false, false, true, false, false},
-    RoleRights{"technician", false, false, false, false, false, false, true, true},
-    RoleRights{"hq-officer", true, true, true, true, true, false, false, false},
-    RoleRights{"hq-operator", false, false, false, false, false, false, false, true},
-    RoleRights{"reader", true, false, false, false, false, false, false, false},
+    RoleRights{"caseworker", true, true, true, false, false, false, false, false, false},
+    RoleRights{"supervisor", true, true, true, true, false, false, false, false, true},
+    RoleRights{"data-protection", true, true, false, false, false, true, false, false, false},
+    RoleRights{"technician", false, false, false, false, false, false, true, true, true},
+    RoleRights{"hq-officer", true, true, true, true, true, false, false, false, true},
+    RoleRights{"hq-operator", false, false, false, false, false, false, false, true, true},
+    RoleRights{"reader", true, false, false, false, false, false, false, false, false},
 };
 
 const RoleRights* rightsOf(std::string_view role) {
@@ -121,6 +122,9 @@ Decision decide(const Account& account, Action action, const Subject& subject) {
       return {true};
     case Action::kSeeSelf:
     case Action::kSeeSync:
+      return {true};
+    case Action::kLock:
+      if (!rights->lock) return refused("A supervisor or a technician locks the server.");
       return {true};
     case Action::kSettleQuarantine:
       if (!rights->settle) return refused("An officer at HQ decides about changes kept aside.");

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "server/access/enrolment.h"
+#include "server/access/leaf_certificates.h"
 #include "server/application.h"
 #include "server/commands/command.h"
 
@@ -56,15 +57,17 @@ void readToken(Options& options) {
 
 int enrol(CommandContext& context) {
   const HqAddress hq = addressFrom(context.options.text("hq"));
+  if (context.options.has("host")) {
+    access::setOwnHosts(context.node, context.options.list("host"));
+  }
   access::enrol(context.node, context.options.text(kTokenText), hq.host, hq.port);
   const std::string name = access::hubName(context.node);
   context.output.tell(context.node.config().name + " has joined " + name + ". The token is spent.",
                       {{"joined", name}, {"office", context.node.config().name}});
   if (context.application != nullptr && context.application->syncClient() != nullptr) {
+    context.application->certificateChanged();
     context.application->syncClient()->enrolled();
-    context.output.say(
-        "The link is up from now on. Restart the server when it suits, so that browsers get the "
-        "new certificate too.");
+    context.output.say("The link is up from now on, and browsers get the new certificate.");
   }
   return 0;
 }
@@ -84,7 +87,10 @@ Command enrolCommand() {
                   {.name = "hq",
                    .value = "URL",
                    .help = "where HQ's own page is reached",
-                   .isRequired = true}},
+                   .isRequired = true},
+                  {.name = "host",
+                   .value = "H,...",
+                   .help = "where browsers reach this office: nbo.example.org,192.168.1.10"}},
       .arguments = {},
       .notes = "May be repeated after a failure; a token that was spent has to be replaced by HQ."};
   command.prepare = readToken;

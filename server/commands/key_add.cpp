@@ -1,7 +1,9 @@
 #include <unistd.h>
 
 #include "crypto/recovery_key.h"
+#include "server/access/hub_share.h"
 #include "server/commands/key_slot_access.h"
+#include "server/locked_file.h"
 
 namespace waystation::commands {
 namespace {
@@ -32,11 +34,13 @@ class NewSecretFile {
 };
 
 crypto::SlotKind kindFrom(const Options& options) {
-  for (const crypto::SlotKind kind : {crypto::SlotKind::kPassphrase, crypto::SlotKind::kKeyFile,
-                                      crypto::SlotKind::kCredential, crypto::SlotKind::kRecovery}) {
+  for (const crypto::SlotKind kind :
+       {crypto::SlotKind::kPassphrase, crypto::SlotKind::kKeyFile, crypto::SlotKind::kCredential,
+        crypto::SlotKind::kRecovery, crypto::SlotKind::kHubShare}) {
     if (kindName(kind) == options.text("kind")) return kind;
   }
-  throw WrongUsage("The option --kind wants passphrase, key-file, credential or recovery.");
+  throw WrongUsage(
+      "The option --kind wants passphrase, key-file, credential, recovery or hq-share.");
 }
 
 // What the new slot is made of, and its making.
@@ -63,6 +67,7 @@ class Adding {
       const crypto::Secret text = readSecretFile(options_.text("recovery-key"));
       return add(slots, master, crypto::parseRecoveryPublicKey(text.view()));
     }
+    if (kind_ == crypto::SlotKind::kHubShare) return addShare(slots, master);
     if (options_.has("from")) {
       return add(slots, master, readSecretFile(options_.text("from")).view());
     }
@@ -73,6 +78,31 @@ class Adding {
   }
 
  private:
+  // Two halves: one stays on this box, the other one goes to headquarters at the next exchange. The
+  // slots before it have nothing left that would open them.
+  int addShare(crypto::KeySlots& slots, const crypto::Secret& master) {
+    const std::filesystem::path directory = options_.text("data");
+    const auto known = server::readLockedFile(directory);
+    if (!known || known->hubSealingKey.empty() || known->door.certificatePem.empty()) {
+      throw Failure("key.no-headquarters",
+                    "This node has not yet exchanged with a headquarters that could keep a share. "
+                    "Nothing was changed; enrol, let `waystation sync now` end well, and repeat "
+                    "this.");
+    }
+    const std::string boxHalf = random_.bytes(access::kHalfSize);
+    const std::string hubHalf = random_.bytes(access::kHalfSize);
+    const int number = add(slots, master, boxHalf + hubHalf);
+    const std::string office = server::Node::readConfig(directory).name;
+    server::changeLockedFile(directory, [&](server::LockedFile& file) {
+      file.boxHalf = boxHalf;
+      file.forHub = access::sealHalf(random_, file.hubSealingKey, office, hubHalf);
+    });
+    for (const crypto::SlotInfo& slot : slots.list()) {
+      if (slot.kind == kind_ && slot.number != number) slots.remove(slot.number);
+    }
+    return number;
+  }
+
   int add(crypto::KeySlots& slots, const crypto::Secret& master, std::string_view secret) {
     crypto::Argon2Cost cost;
     if (const auto memory = options_.number("kdf-memory-kib", 8, 1024 * 1024)) {
@@ -87,6 +117,12 @@ class Adding {
 };
 
 void tellWhatNext(const Options& options, Output& output) {
+  if (options.text("kind") == "hq-share") {
+    output.say(
+        "Headquarters gets its half at the next exchange (`waystation sync now`); from then on the "
+        "server opens by itself at a start where headquarters can be reached. Whoever steals the "
+        "box and starts it at a line can do so too, until headquarters revokes or flags it.");
+  }
   const std::string file = options.text("new-file");
   if (file.empty()) return;
   if (options.text("kind") == "key-file") {
@@ -121,7 +157,7 @@ Command keyAddCommand() {
       .summary = "one more way to open the node's store",
       .options = {{.name = "kind",
                    .value = "KIND",
-                   .help = "passphrase, key-file, credential or recovery",
+                   .help = "passphrase, key-file, credential, recovery or hq-share",
                    .isRequired = true},
                   {.name = "label", .value = "L", .help = "for people; names nobody in danger"},
                   {.name = "new-passphrase-file",

@@ -22,6 +22,8 @@ std::string kindName(crypto::SlotKind kind) {
       return "key-file";
     case crypto::SlotKind::kCredential:
       return "credential";
+    case crypto::SlotKind::kHubShare:
+      return "hq-share";
     case crypto::SlotKind::kRecovery:
       break;
   }

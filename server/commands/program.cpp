@@ -6,6 +6,7 @@
 #include "server/commands/command.h"
 #include "server/commands/control_socket.h"
 #include "server/commands/secret_input.h"
+#include "server/commands/serving.h"
 #include "server/node.h"
 
 namespace waystation::commands {
@@ -82,7 +83,7 @@ int runCommand(const Command& command, Options& options) {
   server::Node::readConfig(directory);  // a wrong --data is told before anything is asked
   if (command.prepare) command.prepare(options);
   if (const std::optional<int> exit = runInServer(directory, command, options, output)) {
-    return *exit;
+    return *exit == kLocking ? waitUntilLocked(options, output) : *exit;
   }
   if (command.alone && !hasNodeSecret(options)) return command.alone(options, output);
   const std::unique_ptr<server::Node> node =

@@ -1,32 +1,37 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "server/application.h"
-#include "server/commands/command.h"
 #include "server/commands/control_socket.h"
 #include "server/commands/secret_input.h"
+#include "server/commands/serving.h"
 
 namespace waystation::commands {
 namespace {
 
 constexpr std::int64_t kLastPort = 65'535;
 
-// Signals that end the server, taken from all threads that are started from here on.
-class EndSignals {
+// The signals that the server waits for, taken from all threads that are started from here on.
+class Signals {
  public:
-  EndSignals() {
+  Signals() {
     ::sigemptyset(&signals_);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&signals_, signal);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, kAsked}) ::sigaddset(&signals_, signal);
     ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   }
 
-  void wait() const {
+  // False: one that ends the server.
+  bool waitUntilAsked() const {
     int signal = 0;
     while (::sigwait(&signals_, &signal) != 0) {
     }
+    return signal == kAsked;
   }
 
+  // From any thread.
+  static void ask() { ::kill(::getpid(), kAsked); }
+
  private:
+  static constexpr int kAsked = SIGUSR1;
   sigset_t signals_{};
 };
 
@@ -53,38 +58,69 @@ server::ApplicationSettings settingsFrom(const Options& options) {
 }
 
 // Connections to 127.0.0.1 reach it unless it listens on one address only.
-std::string hostOf(const server::Node& node, const Options& options) {
-  const std::string address = options.find("address").value_or(node.config().address);
+std::string hostOf(const server::NodeConfig& config, const Options& options) {
+  const std::string address = options.find("address").value_or(config.address);
   return address.empty() || address == "0.0.0.0" ? "127.0.0.1" : address;
+}
+
+// Where nobody is there to type the passphrase, or headquarters may open it, it starts locked.
+std::optional<crypto::SlotSecret> secretToBeginWith(const Options& options,
+                                                    const server::NodeConfig& config) {
+  const auto file = server::readLockedFile(options.text("data"));
+  const bool mayHubOpen = file && server::HubUnlock::isPossible(config, *file);
+  const bool mayAsk = ::isatty(STDIN_FILENO) == 1 && !mayHubOpen;
+  if (options.has("locked") || (!hasNodeSecret(options) && !mayAsk)) return std::nullopt;
+  return readNodeSecret(options, "Passphrase of " + config.name);
+}
+
+// The same program from its beginning, locked: all that this process had in memory is gone.
+[[noreturn]] void startLocked(const Options& options, std::uint16_t port, std::uint16_t syncPort) {
+  std::vector<std::string> words = {"waystation", "serve", "--locked"};
+  const auto add = [&](const std::string& name, const std::string& value) {
+    words.push_back("--" + name);
+    if (!value.empty()) words.push_back(value);
+  };
+  for (const char* name : {"data", "address", "log-level", "json"}) {
+    if (options.has(name)) add(name, options.text(name));
+  }
+  add("port", std::to_string(port));
+  if (syncPort != 0) add("sync-port", std::to_string(syncPort));
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  ::execv("/proc/self/exe", arguments.data());
+  throw Failure("serve.not-restarted",
+                "The server is locked and has ended: it can't be started again by itself. Start "
+                "it by hand.");
 }
 
 int serve(const Options& options, Output& output) {
   const std::filesystem::path directory = options.text("data");
-  server::ApplicationSettings settings = settingsFrom(options);
-  const server::LogLevel logLevel = logLevelFrom(options);
-  const std::string name = server::Node::readConfig(directory).name;
-  const EndSignals signals;
-  const std::unique_ptr<server::Node> node = openNode(options, "Passphrase of " + name);
-  const server::Log log(STDERR_FILENO, logLevel, node->clock());
-  settings.log = &log;
-  server::Application application(*node, settings);
-  application.start();
+  const server::NodeConfig config = server::Node::readConfig(directory);
+  const sync::SystemClock clock;
+  const server::Log log(STDERR_FILENO, logLevelFrom(options), clock);
+  const Signals signals;
+  Serving::Settings settings;
+  settings.directory = directory;
+  settings.application = settingsFrom(options);
+  settings.application.log = &log;
+  settings.host = hostOf(config, options);
+  settings.asksHub = !options.has("locked");
+  settings.wake = Signals::ask;
+  std::optional<Serving> serving(std::in_place, std::move(settings), output);
+  serving->begin(secretToBeginWith(options, config));
   ControlServer control(directory, [&](const Command& command, const Options& asked, Output& to) {
-    CommandContext context{*node, &application, asked, to};
-    return command.run(context);
+    return serving->run(command, asked, to);
   });
-  const std::string host = "https://" + hostOf(*node, options) + ":";
-  if (node->isHeadquarters()) {
-    const std::string sync = host + std::to_string(application.syncPort());
-    output.tell("sync " + sync, {{"sync", sync}});
-  }
-  const std::string ready = host + std::to_string(application.port());
-  output.tell("ready " + ready, {{"ready", ready}});
-  signals.wait();
+  while (signals.waitUntilAsked() && !serving->isToLock()) serving->doWhatWasAsked();
   control.cancel();
-  application.stop();
+  serving->stop();
   control.join();
-  return 0;
+  if (!serving->isToLock()) return 0;
+  const std::uint16_t port = serving->port();
+  const std::uint16_t syncPort = serving->syncPort();
+  serving.reset();
+  startLocked(options, port, syncPort);
 }
 
 }  // namespace
@@ -97,11 +133,14 @@ Command serveCommand() {
       .options = {{.name = "port", .value = "P", .help = "instead of init's; 0: any free one"},
                   {.name = "sync-port", .value = "Q", .help = "at HQ, instead of init's"},
                   {.name = "address", .value = "A", .help = "to listen on, instead of init's"},
-                  {.name = "log-level", .value = "L", .help = "error, warning, info or debug"}},
+                  {.name = "log-level", .value = "L", .help = "error, warning, info or debug"},
+                  {.name = "locked", .help = "starts locked, whatever could open it"}},
       .arguments = {},
       .notes =
           "Prints `ready https://...` when it answers; at HQ `sync https://...` before that. "
-          "The log goes to stderr, one JSON object a line."};
+          "Without a secret it starts locked, says `locked https://...`, and opens by "
+          "`waystation unlock` or by headquarters' share (`waystation key add --kind "
+          "hq-share`). The log goes to stderr, one JSON object a line."};
   command.alone = serve;
   return command;
 }

@@ -67,6 +67,26 @@ std::string pageKeySentence(const Json& status) {
          cases::groupedNumber(keys["pages"].get<std::uint64_t>()) + " pages.";
 }
 
+// What headquarters released to an office so that it opens by itself.
+std::string shareSentence(const Json& leaf) {
+  const Json& share = leaf.at("share");
+  const auto at = [&](const char* name) {
+    return share.at(name).is_string() ? share.at(name).get<std::string>() : std::string();
+  };
+  std::string text = "Share of " + leaf.value("office", "") + "'s key: ";
+  if (const std::string flagged = at("flagged"); !flagged.empty()) {
+    text += "NOT released, flagged since " + flagged + "; ";
+  }
+  text += at("released").empty()
+              ? "never released yet"
+              : "last released " + at("released") + ", " +
+                    counted(share.at("releases").get<std::int64_t>(), "time", "times") + " in all";
+  if (const std::string refused = at("refused"); !refused.empty()) {
+    text += "; last refused " + refused;
+  }
+  return text + ".";
+}
+
 std::vector<std::string> sentencesOf(const Json& status) {
   std::vector<std::string> lines = {status.value("olderCopy", ""), status.value("markFailure", ""),
                                     linkSentence(status)};
@@ -80,6 +100,7 @@ std::vector<std::string> sentencesOf(const Json& status) {
   lines.push_back(healingSentence(status));
   lines.push_back(pageKeySentence(status));
   for (const Json& leaf : status.value("leaves", Json::array())) {
+    if (leaf.contains("share")) lines.push_back(shareSentence(leaf));
     lines.push_back(
         "Office " + leaf.value("office", "") + ": " + leaf.value("state", "") + ", " +
         counted(leaf.value("backlogDown", std::int64_t{0}), "entry waits", "entries wait") +
@@ -95,8 +116,14 @@ std::vector<std::string> sentencesOf(const Json& status) {
   }
   if (status.contains("certificateDays") && status["certificateDays"].is_number()) {
     const std::int64_t days = number("certificateDays");
-    lines.push_back("Certificate good for " + counted(days, "day", "days") +
-                    (days < kCertificateSoonDays ? ": ask headquarters for a new one." : "."));
+    lines.push_back(
+        "Certificate good for " + counted(days, "day", "days") +
+        (days < kCertificateSoonDays
+             ? ": it is renewed by itself at an exchange; if it is not, tell headquarters."
+             : "."));
+  }
+  if (const std::string failure = status.value("certificateFailure", ""); !failure.empty()) {
+    lines.push_back("The certificate can't be renewed: " + failure);
   }
   const std::int64_t disk = number("diskFreeBytes");
   lines.push_back("Disk: " + cases::groupedNumber(static_cast<std::uint64_t>(disk / kGigabyte)) +

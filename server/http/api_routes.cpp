@@ -276,6 +276,21 @@ void addAuditRoutes(Router& router, server::Node& node, access::Entrance& entran
       }));
 }
 
+void addLockRoute(Router& router, server::Node& node, access::Entrance& entrance,
+                  std::function<void()> lock) {
+  router.add("POST", "/api/v1/lock",
+             entrance.forPeople([&node, lock = std::move(lock)](Request&, const PathParameters&,
+                                                                const Account& account) {
+               access::require(account, Action::kLock);
+               if (!lock) throw Failure("busy.lock", "This server can't be locked from here.");
+               node.write([&](sync::Work& work) {
+                 server::noteDeed(work.store(), node.clock(), {account.name, "locked"});
+               });
+               lock();
+               return json(202, Json::object());
+             }));
+}
+
 }  // namespace
 
 void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance,
@@ -287,6 +302,7 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
   addWritingRoutes(router, node, entrance);
   addQuarantineRoutes(router, node, entrance);
   addAuditRoutes(router, node, entrance);
+  addLockRoute(router, node, entrance, std::move(sources.lock));
   router.add("GET", "/api/v1/sync",
              entrance.forPeople(
                  [&node, state = std::move(sources.syncState)](Request&, const PathParameters&,
@@ -308,7 +324,7 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
                if (metrics) response.body = metrics();
                return response;
              });
-  if (!node.isHeadquarters()) return;
+  // Offices join headquarters, phones their office.
   router.add(
       "POST", "/api/v1/enrolment",
       [&node, syncPort = std::move(sources.syncPort)](Request& request, const PathParameters&) {

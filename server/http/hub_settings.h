@@ -1,6 +1,7 @@
 #pragma once
 
 #include "server/http/client.h"
+#include "server/locked_file.h"
 #include "server/node.h"
 
 namespace waystation::http {
@@ -9,5 +10,7 @@ namespace waystation::http {
 // makes it connect through a relay; whom it talks to is checked all the same.
 // Throws Failure("sync.not-enrolled"), ("sync.relay-malformed").
 ClientSettings hubSettings(server::Node& office);
+// The same for one that is locked, with what it shows then.
+ClientSettings hubSettings(const server::NodeConfig& config, const server::LockedFile& office);
 
 }  // namespace waystation::http

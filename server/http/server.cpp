@@ -55,8 +55,9 @@ class Descriptor {
 Context::Ptr makeContext(const ServerSettings& settings) {
   // Poco verifies nothing here: setUpTlsServer() has OpenSSL itself do it.
   Context::Ptr context = new Context(Context::TLSV1_3_SERVER_USE, "", Context::VERIFY_NONE);
-  crypto::setUpTlsServer(context->sslContext(), {settings.certificatePem, settings.privateKeyPem,
-                                                 settings.clientAuthorityPem, ""});
+  crypto::setUpTlsServer(context->sslContext(),
+                         {settings.certificatePem, settings.privateKeyPem,
+                          settings.clientAuthorityPem, "", settings.takesExpired});
   return context;
 }
 
@@ -93,6 +94,15 @@ class Server::Reactor {
     wake();
     thread_.join();
     pool_.reset();
+  }
+
+  void useCertificate(const std::string& certificatePem, const std::string& privateKeyPem) {
+    ServerSettings changed = settings_;
+    changed.certificatePem = certificatePem;
+    changed.privateKeyPem = privateKeyPem;
+    Context::Ptr context = makeContext(changed);
+    const std::lock_guard lock(mutex_);
+    context_ = std::move(context);
   }
 
   std::uint16_t port() const { return port_; }
@@ -135,7 +145,7 @@ class Server::Reactor {
 
   const ServerSettings settings_;
   const Router& router_;
-  Context::Ptr context_;
+  Context::Ptr context_;  // guarded by mutex_
   Descriptor epoll_;
   Descriptor wake_;
   std::optional<Poco::Net::ServerSocket> listener_;
@@ -230,7 +240,12 @@ void Server::Reactor::admit(const Poco::Net::StreamSocket& accepted, const std::
   Poco::Net::StreamSocket socket = accepted;
   socket.setNoDelay(true);
   socket.setKeepAlive(true);
-  auto connection = std::make_unique<Connection>(socket, context_, address, settings_, counters_);
+  Context::Ptr context;
+  {
+    const std::lock_guard lock(mutex_);
+    context = context_;
+  }
+  auto connection = std::make_unique<Connection>(socket, context, address, settings_, counters_);
   ++perAddress_[address];
   const int descriptor = connection->descriptor();
   const auto held = connections_.insert_or_assign(descriptor, Held{std::move(connection)}).first;
@@ -346,6 +361,10 @@ void Server::start() {
 
 void Server::stop() {
   reactor_->stop();
+}
+
+void Server::useCertificate(const std::string& certificatePem, const std::string& privateKeyPem) {
+  reactor_->useCertificate(certificatePem, privateKeyPem);
 }
 
 std::uint16_t Server::port() const {

@@ -49,6 +49,8 @@ struct ServerSettings {
   ServerLimits limits;
   // Called by many threads at once, before the answer goes out; may be empty. Must not throw.
   std::function<void(const ServedRequest&)> served = {};
+  // A client's certificate whose time is over passes; whoever answers judges it.
+  bool takesExpired = false;
 };
 
 // What has happened since the start; counts.
@@ -80,6 +82,10 @@ class Server {
   // what is not done after `limits.stopTime`, and returns when every handler has returned. Not to
   // be called from a handler. Does nothing when stopped already.
   void stop();
+
+  // Another certificate for connections that begin from now on. From any thread. Throws
+  // Failure("tls.*"), and goes on with the one before.
+  void useCertificate(const std::string& certificatePem, const std::string& privateKeyPem);
 
   // The port listened on, from start() on.
   std::uint16_t port() const;

@@ -48,7 +48,7 @@ std::string_view nameOf(LinkState state) {
 }
 
 SyncClient::SyncClient(server::Node& node, SyncTimes times)
-    : node_(node), times_(times), hubCall_(node) {
+    : node_(node), times_(times), hubCall_(node), keeper_(node) {
   node_.read([&](storage::Store& store) {
     paused_ = store.metaNumber(kPausedKey) != 0;
     lastContactMs_ = store.metaNumber(kContactKey);
@@ -151,6 +151,26 @@ std::shared_ptr<Client> SyncClient::ready(std::shared_ptr<Client>& client, bool 
   return fresh;
 }
 
+// True where connections must be made anew. What headquarters refuses does not hold the records up.
+bool SyncClient::keepCertificates(Client& client) {
+  std::string failed;
+  bool isRenewed = false;
+  try {
+    isRenewed = keeper_.keep(client);
+  } catch (const Failure& failure) {
+    if (failure.code().starts_with("net.")) throw;
+    failed = failure.what();
+  }
+  const std::lock_guard lock(mutex_);
+  certificateFailure_ = failed;
+  if (!isRenewed) return false;
+  if (newsClient_) newsClient_->cancel();
+  exchangeClient_.reset();
+  newsClient_.reset();
+  if (renewed_) renewed_();
+  return true;
+}
+
 sync::ExchangeOutcome SyncClient::callHub(Client& client, bool afterCut) {
   const std::int64_t unsent = node_.read([](storage::Store& store) {
     return store.countUpwardAfter(sync::readLeafState(store).acknowledgedSeq);
@@ -191,6 +211,10 @@ ExchangeSummary SyncClient::exchange(bool evenPaused, bool& more) {
     up = client->bytesUp();
     down = client->bytesDown();
     connections = client->connections();
+    if (keepCertificates(*client)) {
+      client = ready(exchangeClient_, evenPaused);
+      up = down = connections = 0;
+    }
     const sync::ExchangeOutcome outcome = callHub(*client, afterCut);
     summary.changesUp = outcome.changesUp;
     summary.changesDown = outcome.changesDown;
@@ -307,70 +331,6 @@ ExchangeSummary SyncClient::syncNow(const Progress& progress) {
   return total;
 }
 
-// One long poll; whether there is something.
-bool SyncClient::pollNews(std::uint64_t after) {
-  const std::shared_ptr<Client> client = ready(newsClient_, false);
-  client->setStallTime(times_.newsStall);
-  const ClientResponse answer =
-      client->send("GET", "/sync/v1/news?after=" + std::to_string(after), revocationsKnown(node_));
-  if (answer.status != 200) throw refusalOf(answer);
-  return answer.body == "1";
-}
-
-// Answers how many exchanges had succeeded: one more must, before it makes sense to ask again.
-std::uint64_t SyncClient::afterNews(bool failed) {
-  const std::lock_guard lock(mutex_);
-  if (failed) {
-    nextNews_ = SteadyClock::now() + retryDelay(++newsFailures_);
-    // An exchange finds out what is the matter, and says so.
-    if (failures_ == 0) urgent_ = true;
-  } else {
-    newsFailures_ = 0;
-    wanted_ = true;
-  }
-  changed_.notify_all();
-  return completed_;
-}
-
-// False when it is time to end.
-bool SyncClient::waitForTurnOfNews(std::uint64_t fetched) {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    const bool mayGo = connected_ && !paused_ && completed_ > fetched;
-    if (mayGo && SteadyClock::now() >= nextNews_) return true;
-    if (mayGo) {
-      changed_.wait_until(lock, nextNews_);
-    } else {
-      changed_.wait(lock);
-    }
-  }
-  return false;
-}
-
-// Waits for news only while the link is up, and after each only once the exchange that fetches it
-// is done: until then the answer would be the same.
-void SyncClient::runNews() {
-  std::uint64_t fetched = 0;
-  std::optional<std::uint64_t> lastNewsAfter;
-  while (waitForTurnOfNews(fetched)) {
-    const std::uint64_t after =
-        node_.read([](storage::Store& store) { return sync::readLeafState(store).feed.number; });
-    try {
-      if (pollNews(after)) {
-        // News that the exchange did not fetch: ask more slowly.
-        fetched = afterNews(lastNewsAfter == after);
-        lastNewsAfter = after;
-      } else {
-        const std::lock_guard lock(mutex_);
-        newsFailures_ = 0;
-        lastContactMs_ = node_.clock().nowMs();
-      }
-    } catch (const std::exception&) {
-      fetched = afterNews(true);
-    }
-  }
-}
-
 LinkView SyncClient::view() const {
   const std::lock_guard lock(mutex_);
   LinkView view;
@@ -384,6 +344,7 @@ LinkView SyncClient::view() const {
   view.lastContactMs = lastContactMs_;
   view.agree = agree_;
   view.clockOffsetMs = clockOffsetMs_;
+  view.certificateFailure = certificateFailure_;
   view.exchanges.assign(exchanges_.begin(), exchanges_.end());
   return view;
 }

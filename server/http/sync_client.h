@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/http/certificate_exchange.h"
 #include "server/http/client.h"
 #include "server/http/hub_call.h"
 #include "server/node.h"
@@ -51,6 +52,7 @@ struct LinkView {
   std::optional<bool> agree;               // of the last comparison of digests, while nothing waits
   std::int64_t clockOffsetMs = 0;          // HQ's clock minus ours
   std::vector<ExchangeSummary> exchanges;  // the last 50, newest first
+  std::string certificateFailure;          // why none is renewed that is due; or empty
 };
 
 // An office's link to HQ: exchanges as soon as there is something to tell either way, on one
@@ -83,6 +85,8 @@ class SyncClient {
   // Cuts the link, and holds it cut over restarts, until resume().
   void pause();
   void resume();
+  // Called when the node has another certificate; set before start().
+  void onRenewed(std::function<void()> listener) { renewed_ = std::move(listener); }
   // The node has joined an HQ, or another one.
   void enrolled();
 
@@ -99,6 +103,7 @@ class SyncClient {
   void runExchanges();
   void runNews();
   ExchangeSummary exchange(bool evenPaused, bool& more);
+  bool keepCertificates(Client& client);
   sync::ExchangeOutcome callHub(Client& client, bool afterCut);
   void note(const ExchangeSummary& summary, bool more);
   void noteOutcome(const sync::ExchangeOutcome& outcome);
@@ -112,8 +117,9 @@ class SyncClient {
   server::Node& node_;
   const SyncTimes times_;
   Progress exchanged_;
-  std::mutex line_;  // held for one exchange; taken before mutex_
-  HubCall hubCall_;  // guarded by line_
+  std::mutex line_;           // held for one exchange; taken before mutex_
+  HubCall hubCall_;           // guarded by line_
+  CertificateKeeper keeper_;  // likewise
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // All below guarded by mutex_.
@@ -136,6 +142,8 @@ class SyncClient {
   std::optional<bool> agree_;
   std::int64_t clockOffsetMs_ = 0;
   std::deque<ExchangeSummary> exchanges_;
+  std::string certificateFailure_;
+  std::function<void()> renewed_;
 
   std::thread exchangeThread_;
   std::thread newsThread_;

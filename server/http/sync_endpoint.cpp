@@ -4,10 +4,11 @@
 #include <charconv>
 #include <utility>
 
-#include "crypto/certificate.h"
 #include "crypto/failure.h"
+#include "server/access/leaf_certificates.h"
 #include "server/access/revocation.h"
 #include "server/audit.h"
+#include "server/http/certificate_exchange.h"
 #include "server/http/revocation_exchange.h"
 #include "sync/hub.h"
 
@@ -52,6 +53,7 @@ void SyncEndpoint::addRoutes(Router& router) {
     leafOf(request);
     return bare(node_.read(access::revocationText));
   });
+  if (node_.isHeadquarters()) addCertificateRoutes(router, node_);
 }
 
 std::uint64_t SyncEndpoint::commits() const {
@@ -79,27 +81,7 @@ std::shared_ptr<SyncEndpoint::Line> SyncEndpoint::lineOf(const std::string& leaf
 
 // Judged at each request, not only at the handshake: who was revoked while connected is out.
 storage::LeafRow SyncEndpoint::judged(const Request& request) {
-  const crypto::CertificateFacts facts = crypto::readCertificate(request.peerCertificatePem);
-  bool isRevoked = false;
-  const std::optional<storage::LeafRow> leaf = node_.read([&](storage::Store& store) {
-    const std::optional<storage::LeafRow> row = store.leafByName(facts.commonName);
-    isRevoked = row && access::isRevoked(store, *row);
-    return row;
-  });
-  if (!leaf) {
-    throw Failure("sync.unknown-leaf", "No office of the name " + facts.commonName +
-                                           " is enrolled here. Enrol it with a token first.");
-  }
-  if (isRevoked) {
-    throw Failure("sync.revoked",
-                  leaf->name + " has been revoked. Headquarters can enrol it again.");
-  }
-  if (leaf->certificateHash != facts.fingerprintHex) {
-    throw Failure("sync.certificate-replaced",
-                  "The office " + leaf->name +
-                      " was enrolled anew since; this box's certificate is no longer taken.");
-  }
-  return *leaf;
+  return access::judgeLeaf(node_, request.peerCertificatePem);
 }
 
 storage::LeafRow SyncEndpoint::leafOf(const Request& request) {

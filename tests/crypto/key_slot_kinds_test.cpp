@@ -55,6 +55,25 @@ TEST_F(SlotKinds, OpenWithTheSecretOfTheirOwnKindOnly) {
       "key.key-file-short");
 }
 
+TEST_F(SlotKinds, AShareOpensWithBothItsHalvesOnlyAndIsNotEnoughToStayAlone) {
+  const std::string box = random_.bytes(32);
+  const std::string hub = random_.bytes(32);
+  EXPECT_EQ(slots_->add(master_, random_, SlotKind::kHubShare, box + hub, "HQ"), 2);
+  const KeySlots read(directory_ / "keys");
+  EXPECT_EQ(read.open(SlotKind::kHubShare, box + hub).slot, 2);
+  for (const std::string& wrong :
+       {box, hub, hub + box, box + box, box + hub + "x", std::string()}) {
+    EXPECT_EQ(codeOf([&] { read.open(SlotKind::kHubShare, wrong); }), "key.wrong-hub-share");
+    EXPECT_NE(codeOf([&] { read.open(SlotKind::kKeyFile, wrong); }), "none");
+  }
+  EXPECT_EQ(codeOf([&] { read.open(SlotKind::kCredential, box + hub); }), "key.wrong-credential");
+  EXPECT_EQ(codeOf([&] { slots_->add(master_, random_, SlotKind::kHubShare, box, ""); }),
+            "key.malformed");
+  // Nobody here could open what is left.
+  EXPECT_EQ(codeOf([&] { slots_->remove(1); }), "key.last-slot");
+  slots_->remove(2);
+}
+
 TEST_F(SlotKinds, ASlotSealedToTheRecoveryKeyOpensWithItsPrivatePartOnly) {
   const RecipientKey key = RecipientKey::generate(random_);
   const RecipientKey other = RecipientKey::generate(random_);

@@ -45,6 +45,7 @@ class RunningNode {
     settings.port = 0;
     settings.syncPort = 0;
     settings.times = times;
+    settings.lock = [] {};
     application_ = std::make_unique<Application>(*node_, settings);
     application_->start();
   }

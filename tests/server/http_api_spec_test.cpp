@@ -80,7 +80,7 @@ Calls routesOf(server::Role role, const std::string& name) {
   Router router;
   addApiRoutes(router, *node, entrance,
                {[] { return Json::object(); }, [] { return std::uint16_t{0}; }});
-  if (node->isHeadquarters()) endpoint.addRoutes(router);
+  endpoint.addRoutes(router);
   Calls calls;
   for (const Route& route : router.routes()) calls.insert(route.method + " " + route.pattern);
   return calls;
@@ -140,11 +140,11 @@ TEST(HttpApiSpecification, ACallThatIsMissingInItIsFound) {
 
 TEST(HttpApiSpecification, ACallOfHeadquartersThatIsPromisedAtOfficesIsFound) {
   const std::string everywhere =
-      replaced(specification(), "      operationId: enrol\n      x-only-at: headquarters\n",
-               "      operationId: enrol\n");
+      replaced(specification(), "      operationId: keepShare\n      x-only-at: headquarters\n",
+               "      operationId: keepShare\n");
   EXPECT_EQ(differences(documentedCalls(everywhere), answeredCalls()),
-            Found({"POST /api/v1/enrolment hq is answered and not specified",
-                   "POST /api/v1/enrolment is specified and not answered"}));
+            Found({"PUT /sync/v1/share hq is answered and not specified",
+                   "PUT /sync/v1/share is specified and not answered"}));
 }
 
 TEST(HttpApiSpecification, ARouteThatTheServerLosesIsFound) {

@@ -197,12 +197,13 @@ class Node:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
-    def start(self, seconds=60):
-        """Starts the server and waits until it says that it is ready."""
+    def start(self, seconds=60, passphrase=True, until="ready"):
+        """Starts the server and waits until it says that it is ready, or that it is `locked`."""
         # The ports are kept over a restart: the offices and the relays know them.
         self.port = self.port or free_port()
-        words = [self.fleet.binary, "serve", "--data", self.folder, "--port", str(self.port),
-                 "--passphrase-file", self.passphrase]
+        words = [self.fleet.binary, "serve", "--data", self.folder, "--port", str(self.port)]
+        if passphrase:
+            words += ["--passphrase-file", self.passphrase]
         if self.role == "hq":
             self.sync_port = self.sync_port or free_port()
             words += ["--sync-port", str(self.sync_port)]
@@ -210,13 +211,13 @@ class Node:
         if self.via:
             environment["WAYSTATION_HQ_VIA"] = self.via
         self.process = self.fleet.spawn(words, self.log, environment)
-        wait_until(lambda: self.said_ready(), f"{self.name} is ready", seconds)
+        wait_until(lambda: self.has_said(until), f"{self.name} is {until}", seconds)
 
-    def said_ready(self):
+    def has_said(self, word):
         if not self.running():
             raise Trouble(f"{self.name} ended with {self.process.returncode} instead of being "
                           f"ready: {self.log.with_suffix('.err').read_text()[-600:]}")
-        return "ready https://" in self.log.read_text()
+        return f"{word} https://" in self.log.read_text()
 
     def kill(self):
         """SIGKILL, as a power cut would end it."""

@@ -147,6 +147,10 @@ export class ApiClient {
     await this.call('PUT', `/account-records/${encodeURIComponent(id)}`, { disabled });
   }
 
+  async lockServer(): Promise<void> {
+    await this.call('POST', '/lock', {});
+  }
+
   audit(
     query: {
       by: string;

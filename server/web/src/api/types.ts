@@ -214,6 +214,16 @@ export const kDeeds = [
   'office-admitted',
   'phone-revoked',
   'phone-admitted',
+  'office-flagged',
+  'office-unflagged',
+  'share-kept',
+  'share-released',
+  'share-refused',
+  'certificate-renewed',
+  'joined',
+  'intake-applied',
+  'locked',
+  'unlocked',
 ] as const;
 
 export interface AuditEntry {

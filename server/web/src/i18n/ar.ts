@@ -335,6 +335,23 @@ export const ar: Messages = {
   'deed.office-admitted': 'اعتمد مكتبًا',
   'deed.phone-revoked': 'ألغى اعتماد هاتف',
   'deed.phone-admitted': 'أعاد اعتماد هاتف',
+  'deed.office-flagged': 'أوقف تسليم مفتاح مكتب',
+  'deed.office-unflagged': 'أعاد تسليم مفتاح مكتب',
+  'deed.share-kept': 'حفظ نصف مفتاح مكتب',
+  'deed.share-released': 'سلّم نصفه من مفتاح مكتب',
+  'deed.share-refused': 'رفض تسليم نصفه من مفتاح مكتب',
+  'deed.certificate-renewed': 'جدّد شهادة',
+  'deed.joined': 'ضمّ مكتبًا أو هاتفًا',
+  'deed.intake-applied': 'أدخل ما أرسلته الهواتف أثناء القفل',
+  'deed.locked': 'قفل الخادم',
+  'deed.unlocked': 'فتح قفل الخادم',
+
+  'lock.open': 'قفل الخادم',
+  'lock.title': 'هل تريد قفل خادم هذا المكتب؟',
+  'lock.text':
+    'يُسجَّل خروج الجميع فورًا، ولا يستطيع أحد قراءة شيء أو حفظه حتى يفتحه من لديه عبارة المرور أو مفتاح USB. ما حُفظ يبقى، وما كُتب ولم يُحفظ يضيع.',
+  'lock.cancel': 'لا تقفل',
+  'lock.do': 'اقفل الآن',
 
   'problem.unreachable': 'لم يستجب خادم هذا المكتب.',
   'problem.saveUnknown':

@@ -276,6 +276,23 @@ export const en = {
   'deed.office-admitted': 'Admitted an office',
   'deed.phone-revoked': 'Revoked a phone',
   'deed.phone-admitted': 'Let a phone in again',
+  'deed.office-flagged': 'Had the key of an office no longer released',
+  'deed.office-unflagged': 'Had the key of an office released again',
+  'deed.share-kept': 'Took an office\'s half of its key to keep',
+  'deed.share-released': 'Released its half of an office\'s key',
+  'deed.share-refused': 'Refused its half of an office\'s key',
+  'deed.certificate-renewed': 'Renewed a certificate',
+  'deed.joined': 'Let an office or a phone join',
+  'deed.intake-applied': 'Took in what phones had sent while it was locked',
+  'deed.locked': 'Locked the server',
+  'deed.unlocked': 'Unlocked the server',
+
+  'lock.open': 'Lock the server',
+  'lock.title': 'Lock the server of this office?',
+  'lock.text':
+    'Everybody is signed out at once, and nobody can read or save anything until somebody with the passphrase or the token opens it again. What is saved stays; what is typed and not saved is lost.',
+  'lock.cancel': 'Do not lock',
+  'lock.do': 'Lock now',
 
   'problem.unreachable': 'The server of this office did not answer.',
   'problem.saveUnknown':

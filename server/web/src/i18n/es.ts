@@ -281,6 +281,23 @@ export const es: Messages = {
   'deed.office-admitted': 'Admitió una oficina',
   'deed.phone-revoked': 'Revocó un teléfono',
   'deed.phone-admitted': 'Admitió un teléfono',
+  'deed.office-flagged': 'Suspendió la entrega de la clave de una oficina',
+  'deed.office-unflagged': 'Restableció la entrega de la clave de una oficina',
+  'deed.share-kept': 'Tomó en custodia la mitad de la clave de una oficina',
+  'deed.share-released': 'Entregó su mitad de la clave de una oficina',
+  'deed.share-refused': 'Negó su mitad de la clave de una oficina',
+  'deed.certificate-renewed': 'Renovó un certificado',
+  'deed.joined': 'Admitió una oficina o un teléfono',
+  'deed.intake-applied': 'Recogió lo que los teléfonos enviaron durante el bloqueo',
+  'deed.locked': 'Bloqueó el servidor',
+  'deed.unlocked': 'Desbloqueó el servidor',
+
+  'lock.open': 'Bloquear el servidor',
+  'lock.title': '¿Bloquear el servidor de esta oficina?',
+  'lock.text':
+    'Se cierra la sesión de todos al instante, y nadie puede leer ni guardar nada hasta que alguien lo desbloquee con la frase secreta o la llave USB. Lo guardado se conserva; lo escrito sin guardar se pierde.',
+  'lock.cancel': 'No bloquear',
+  'lock.do': 'Bloquear ahora',
 
   'problem.unreachable': 'El servidor de esta oficina no respondió.',
   'problem.saveUnknown':

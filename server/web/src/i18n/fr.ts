@@ -285,6 +285,23 @@ export const fr: Messages = {
   'deed.office-admitted': 'A admis un bureau',
   'deed.phone-revoked': 'A révoqué un téléphone',
   'deed.phone-admitted': 'A réadmis un téléphone',
+  'deed.office-flagged': 'A suspendu la remise de la clé d’un bureau',
+  'deed.office-unflagged': 'A rétabli la remise de la clé d’un bureau',
+  'deed.share-kept': 'A pris en garde la moitié de la clé d’un bureau',
+  'deed.share-released': 'A remis sa moitié de la clé d’un bureau',
+  'deed.share-refused': 'A refusé sa moitié de la clé d’un bureau',
+  'deed.certificate-renewed': 'A renouvelé un certificat',
+  'deed.joined': 'A admis un bureau ou un téléphone',
+  'deed.intake-applied': 'A repris ce que les téléphones avaient envoyé pendant le verrouillage',
+  'deed.locked': 'A verrouillé le serveur',
+  'deed.unlocked': 'A déverrouillé le serveur',
+
+  'lock.open': 'Verrouiller le serveur',
+  'lock.title': 'Verrouiller le serveur de ce bureau ?',
+  'lock.text':
+    'Tout le monde est déconnecté sur-le-champ, et personne ne peut plus rien lire ni enregistrer avant que quelqu’un le déverrouille avec la phrase secrète ou la clé USB. Ce qui est enregistré reste ; ce qui est saisi sans être enregistré est perdu.',
+  'lock.cancel': 'Ne pas verrouiller',
+  'lock.do': 'Verrouiller maintenant',
 
   'problem.unreachable': 'Le serveur de ce bureau n’a pas répondu.',
   'problem.saveUnknown':

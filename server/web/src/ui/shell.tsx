@@ -6,6 +6,7 @@ import { paths, routeOf } from '../store/router';
 import { LinkTo } from './elements';
 import { useApp, useTranslator } from './hooks';
 import { LinkBadge } from './link_badge';
+import { LockServer, locksServer } from './lock_server';
 
 export function SkipLink() {
   return (
@@ -76,6 +77,7 @@ export function Header({ me }: { me: Me }) {
             <button type="button" onClick={() => app.signOut()}>
               {translator.text('app.signOut')}
             </button>
+            {locksServer(me) && <LockServer />}
           </div>
         </details>
       </div>
