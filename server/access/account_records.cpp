@@ -1,10 +1,10 @@
 #include "server/access/account_records.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "crypto/failure.h"
 #include "server/audit.h"
+#include "server/cases/list_cursor.h"
 #include "server/node.h"
 #include "storage/named_values.h"
 
@@ -74,17 +74,6 @@ AccountRecord accountOf(storage::Store& store, const sync::Record& record) {
     account.disabledMs = sync::physicalMs(sync::latest(*field).time);
   }
   return account;
-}
-
-void readCursor(const std::string& cursor, storage::RecordQuery& query) {
-  const char* end = cursor.data() + cursor.size();
-  const auto first = std::from_chars(cursor.data(), end, query.beforeSeq);
-  const bool good = first.ec == std::errc() && first.ptr != end && *first.ptr == '-' &&
-                    std::from_chars(first.ptr + 1, end, query.beforeRow).ptr == end;
-  if (!good) {
-    throw Failure("case.cursor-malformed",
-                  "The place in the list can't be read. Begin the list again from its start.");
-  }
 }
 
 Failure notFound() {
@@ -168,16 +157,14 @@ AccountPage accountRecords(storage::Store& store, const std::string& cursor, int
   storage::RecordQuery query;
   query.kind = kAccountKind;
   query.limit = std::clamp(limit, 1, kPage);
-  if (!cursor.empty()) readCursor(cursor, query);
+  if (!cursor.empty()) cases::readCursor(cursor, query);
   AccountPage page;
   const std::vector<storage::RecordRow> rows = store.find(query);
   for (const storage::RecordRow& row : rows) {
     page.accounts.push_back(
         accountOf(store, sync::decodeState(sync::RecordId::fromBytes(row.id), row.state)));
   }
-  if (static_cast<int>(rows.size()) == query.limit) {
-    page.cursor = std::to_string(rows.back().changedSeq) + "-" + std::to_string(rows.back().row);
-  }
+  if (static_cast<int>(rows.size()) == query.limit) page.cursor = cases::cursorOf(rows.back());
   return page;
 }
 
