@@ -99,6 +99,16 @@ INSTANTIATE_TEST_SUITE_P(
                 "1:a|b\n2:\xD8\xB2\xD9\x87\xD8\xB1\xD8\xA7|2\n"}),
     [](const testing::TestParamInfo<CsvCase>& each) { return std::string(each.param.what); });
 
+// What stands between the cells is told by the whole first line, wherever the file is cut.
+TEST(CsvReader, AHeaderWithALineEndInItsFirstCellIsReadAlikeInPiecesOfAnySize) {
+  const std::string text = "\"name,\n and so on\";age;place\nAli;3;Goma\n";
+  for (const std::size_t piece : {1U, 4U, 9U, 4096U}) {
+    const std::vector<SourceRow> rows = readAll(text, piece);
+    ASSERT_EQ(rows.size(), 2U);
+    EXPECT_EQ(rows[1].cells, (std::vector<std::string>{"Ali", "3", "Goma"})) << piece;
+  }
+}
+
 TEST(CsvReader, ACellOfTenMegabytesCostsItsRowAndNoMore) {
   for (const std::string& cell :
        {std::string(10 << 20, 'x'), "\"" + std::string(10 << 20, 'x') + "\""}) {

@@ -26,6 +26,29 @@ std::uint64_t countLines(std::string_view text) {
   return lines;
 }
 
+// What may stand between the cells, counted outside of quotes.
+struct FirstLine {
+  std::size_t commas = 0;
+  std::size_t semicolons = 0;
+  std::size_t tabs = 0;
+  bool isWhole = false;  // else it goes on
+};
+
+FirstLine firstLineOf(std::string_view bytes) {
+  FirstLine line;
+  bool isQuoted = false;
+  for (const char c : bytes.substr(0, kShownRowBytes)) {
+    if (c == '"') isQuoted = !isQuoted;
+    if (isQuoted) continue;
+    line.isWhole = c == '\n' || c == '\r';
+    if (line.isWhole) break;
+    line.commas += c == ',';
+    line.semicolons += c == ';';
+    line.tabs += c == '\t';
+  }
+  return line;
+}
+
 }  // namespace
 
 CsvReader::CsvReader(ByteSource source, RowLimits limits)
@@ -52,8 +75,8 @@ int CsvReader::peek() {
 // Takes the byte order mark away and finds out what stands between the cells.
 void CsvReader::start() {
   isStarted_ = true;
-  while (buffer_.size() < kShownRowBytes && buffer_.find('\n') == std::string::npos && fill()) {
-  }
+  FirstLine line = firstLineOf(buffer_);
+  while (!line.isWhole && buffer_.size() < kShownRowBytes && fill()) line = firstLineOf(buffer_);
   const std::string_view bytes = buffer_;
   if (bytes.substr(0, 2) == "\xFF\xFE" || bytes.substr(0, 2) == "\xFE\xFF") {
     throw Failure("import.encoding",
@@ -61,20 +84,8 @@ void CsvReader::start() {
                   "\"CSV UTF-8\".");
   }
   if (bytes.substr(0, 3) == "\xEF\xBB\xBF") at_ = rowStart_ = 3;
-  bool isQuoted = false;
-  std::size_t commas = 0;
-  std::size_t semicolons = 0;
-  std::size_t tabs = 0;
-  for (const char c : bytes) {
-    if (c == '"') isQuoted = !isQuoted;
-    if (isQuoted) continue;
-    if (c == '\n' || c == '\r') break;
-    commas += c == ',';
-    semicolons += c == ';';
-    tabs += c == '\t';
-  }
-  if (semicolons > commas && semicolons >= tabs) delimiter_ = ';';
-  if (tabs > commas && tabs > semicolons) delimiter_ = '\t';
+  if (line.semicolons > line.commas && line.semicolons >= line.tabs) delimiter_ = ';';
+  if (line.tabs > line.commas && line.tabs > line.semicolons) delimiter_ = '\t';
 }
 
 // Where the line that begins at `from` ends, in what the buffer holds; npos if further on.
