@@ -1,8 +1,11 @@
 // The line is cut at every byte of a session of 200 changes, both ways. A cut has effect only by
-// where it lies among the frames, since half a frame is nothing: so every byte is tried by going on
-// with the same exchange, and each frame's beginning and end by losing what the hub had of it.
+// where it lies among the frames, since half a frame is nothing: so at every byte it is seen that
+// no part of a frame writes anything; every byte is tried by going on with the same exchange, and
+// each frame's beginning and end by losing what the hub had of it.
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "sync/frame.h"
 #include "tests/support/sync_nodes.h"
@@ -81,6 +84,22 @@ std::vector<std::size_t> cutsOf(const std::vector<std::size_t>& ends) {
   return cuts;
 }
 
+// Gives the stream byte by byte; only with a frame's last byte may anything be written, so that a
+// cut anywhere else leaves what a cut at the end of the frame before leaves.
+template <typename Receive>
+void receiveByteByByte(TestNode& node, const std::string& stream, const Receive& receive) {
+  const std::vector<std::size_t> ends = endsOf(stream);
+  std::int64_t written = node.rowsWritten();
+  std::size_t cutsWithEffect = 0;
+  for (std::size_t at = 0; at < stream.size(); ++at) {
+    receive(stream.substr(at, 1));
+    const bool isEnd = std::binary_search(ends.begin(), ends.end(), at + 1);
+    if (!isEnd) cutsWithEffect += node.rowsWritten() != written ? 1 : 0;
+    if (isEnd) written = node.rowsWritten();
+  }
+  EXPECT_EQ(cutsWithEffect, 0U) << "of " << stream.size();
+}
+
 struct Sent {
   std::size_t up = 0;
   std::size_t down = 0;
@@ -112,9 +131,9 @@ TEST(CutExchange, GoesOnAtEveryByteOfTheRequestAndOfTheAnswer) {
     LeafExchange up(session.office.replica(), session.office.connections(), session.office.key());
     HubExchange down(session.hq.replica(), session.hq.connections(), "NBO");
     const std::string request = up.request();
-    for (std::size_t at = 0; at < request.size(); ++at) down.receive(request.substr(at, 1));
+    receiveByteByByte(session.hq, request, [&](const std::string& byte) { down.receive(byte); });
     const std::string answer = down.answer();
-    for (std::size_t at = 0; at < answer.size(); ++at) up.receive(answer.substr(at, 1));
+    receiveByteByByte(session.office, answer, [&](const std::string& byte) { up.receive(byte); });
     EXPECT_FALSE(up.finish().more);
     session.expectEqual(isUp ? "up" : "down");
   }

@@ -33,6 +33,13 @@ struct ThreeNodes {
   }
 };
 
+// The record's birth, as the journal keeps it.
+std::string bodyOf(TestNode& node, const RecordId& id) {
+  const Dot birth = node.record(id)->field(kKindField)->front().dot;
+  const storage::Connections::Lease reader = node.connections().reader();
+  return storage::Store(*reader).journalOfDot(birth.replica, birth.counter).front().body;
+}
+
 TEST(Exchange, BringsANewCaseUpAndToTheOfficeItIsSharedWith) {
   ThreeNodes nodes;
   const RecordId id = nodes.shared();
@@ -96,6 +103,36 @@ TEST(Exchange, GoesOnUnderANewIncarnationAfterARestart) {
   EXPECT_EQ(exchangeAll(nodes.hq, nodes.nairobi).agreement, Agreement::kAgree);
   EXPECT_EQ(nodes.hq.record(id)->value("status"), "\"three\"");
   EXPECT_EQ(nodes.hq.record(id)->field("status")->size(), 1U);
+}
+
+// An older office below which a newer phone works, and an older headquarters above it.
+TEST(Exchange, CarriesKindsAndFieldsThatNobodyKnowsByteForByteAndPassesOverUnknownFrames) {
+  ThreeNodes nodes;
+  TestNode phone("NBO-P1", true, 4, "NBO");
+  enrol(nodes.nairobi, phone);
+  exchangeAll(nodes.nairobi, phone);
+  const RecordId id = phone.create(
+      "x_of_2031", {{"\xce\xa9/part", "{\"a\":[1,null,\"\xc3\xbc\"]}"}, {"zz", "1e400"}});
+  LeafExchange up(phone.replica(), phone.connections(), phone.key());
+  const std::string request = up.request();
+  const std::size_t hello = 2 + static_cast<unsigned char>(request[0]) - 1;
+  const std::string unknown = encodeFrame(static_cast<FrameType>(99), "of a later version");
+  HubExchange office(nodes.nairobi.replica(), nodes.nairobi.connections(), "NBO-P1");
+  office.receive(request.substr(0, hello) + unknown + request.substr(hello) + unknown);
+  const std::string answer = office.answer();
+  const std::size_t welcome = 2 + static_cast<unsigned char>(answer[0]) - 1;
+  up.receive(answer.substr(0, welcome) + unknown + answer.substr(welcome));
+  up.finish();
+  nodes.settle();
+  nodes.hq.edit(id, "_scope", "[\"MBA\"]");
+  nodes.settle();
+  Record there = *nodes.mombasa.record(id);
+  EXPECT_EQ(there.value("zz"), "1e400");
+  for (TestNode* node : {&nodes.hq, &nodes.nairobi}) {
+    EXPECT_EQ(encodeState(*node->record(id)), encodeState(there)) << node->name();
+  }
+  EXPECT_EQ(bodyOf(nodes.mombasa, id), bodyOf(phone, id));
+  EXPECT_TRUE(nodes.hq.quarantine().empty());
 }
 
 TEST(Exchange, OfNothingIsOneSmallRequestAndOneSmallAnswer) {
