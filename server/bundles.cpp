@@ -10,6 +10,7 @@
 
 #include "crypto/failure.h"
 #include "server/access/enrolment.h"
+#include "server/access/revocation.h"
 #include "storage/directory_sync.h"
 
 namespace waystation::server {
@@ -52,6 +53,15 @@ std::string readExactly(const OpenFile& open, const std::filesystem::path& file,
   return bytes;
 }
 
+// A stick may have been under way for weeks: a list that is older than the one held says nothing.
+void takeFromStick(Node& node, std::string_view list) {
+  try {
+    access::takeRevocations(node, list);
+  } catch (const Failure& failure) {
+    if (failure.code() != "revocation.older") throw;
+  }
+}
+
 }  // namespace
 
 sync::BundleNode bundleNode(Node& node) {
@@ -64,7 +74,9 @@ sync::BundleNode bundleNode(Node& node) {
                           {},
                           {},
                           node.admitted()};
+  bundle.revocations = node.read(access::revocationText);
   if (node.isHeadquarters()) return bundle;
+  bundle.takeRevocations = [&node](std::string_view list) { takeFromStick(node, list); };
   access::HubKeys keys = access::hubKeys(node);
   bundle.hub = access::hubName(node);
   bundle.hubKey = std::move(keys.signingKey);

@@ -201,6 +201,7 @@ void Node::openReplica() {
     search(changed, row, record);
     if (record != nullptr) access::followAccountRecord(changed, clock_, config().name, *record);
   };
+  settings.urgent = programmes_.urgentValues();
   settings.committed = [this](bool forHub, bool forLeaves) {
     std::function<void(bool, bool)> listener;
     {

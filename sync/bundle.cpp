@@ -164,7 +164,7 @@ void Reading::receiveDown(const BundleProgress& progress) {
   PartSplitter parts(
       [&] {
         leaf = std::make_unique<LeafExchange>(node_.replica, node_.connections, node_.key);
-        leaf->takesBundle(manifest_);
+        leaf->takesBundle(manifest_, node_.takeRevocations);
       },
       [&](std::string_view bytes) { leaf->receive(bytes); },
       [&] {

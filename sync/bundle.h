@@ -32,6 +32,10 @@ struct BundleNode {
   std::string hubKey = {};
   std::string hubSealingKey = {};
   Admitted admitted = {};
+  // At a hub: the list of revoked nodes, signed by headquarters, that goes down with a bundle.
+  std::string revocations = {};
+  // At a leaf: takes such a list over.
+  std::function<void(std::string_view list)> takeRevocations = {};
 };
 
 struct BundleTerms {

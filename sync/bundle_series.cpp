@@ -54,7 +54,11 @@ std::string BundleSeries::upPart(bool isFirst) {
 
 std::string BundleSeries::downPart(bool isFirst) {
   HubExchange hub(node_.replica, node_.connections, recipient_.name);
-  std::string part = hub.bundlePart(feed_.cursor, terms_.partBytes, isFirst);
+  std::string part;
+  if (isFirst && !node_.revocations.empty()) {
+    part = encodeFrame(FrameType::kRevocations, node_.revocations);
+  }
+  part += hub.bundlePart(feed_.cursor, terms_.partBytes, isFirst);
   more_ = hub.hasMoreDown();
   return part;
 }

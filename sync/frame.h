@@ -28,10 +28,12 @@ enum class FrameType : std::uint8_t {
   kErasuresHeld = 43,  // leaf: the sum over the erasures that it holds
   kCertificates = 44,  // both: erasures
   kErased = 45,        // leaf: erasures that it has carried out
+  kRevocations = 46,   // hub, in a bundle: the list of revoked nodes
   kSeal = 30,          // both: a signature over changes of the frame that follows
   kCarriedSeal = 31,   // leaf: another device's signature over changes that follow
   kSubtree = 32,       // leaf: the phones and offices below it
   kReturned = 33,      // leaf: what the hub once fed and has lost, under its own seals
+  kAhead = 34,         // leaf: copies of changes that do not wait their turn
 };
 
 // No frame is longer: a peer that announces more is refused before a byte of it is kept.

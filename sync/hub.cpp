@@ -98,6 +98,9 @@ void HubExchange::receive(std::string_view bytes) {
       case FrameType::kReturned:
         returned(decodeHealing(frame->payload));
         break;
+      case FrameType::kAhead:
+        ahead(decodeHealing(frame->payload));
+        break;
       case FrameType::kSubtree:
         subtree(decodeSubtree(frame->payload));
         break;

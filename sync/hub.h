@@ -124,6 +124,7 @@ class HubExchange {
   void takeReturned(Work& work, const Change& received);
   bool isOwn(const storage::SealRow& seal);
   void receipts(const std::vector<std::string>& roots);
+  void ahead(const std::vector<Change>& copies);
   void begin(storage::Store& store, const Hello& hello, Welcome& welcome);
   void noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome);
   void startFeed(Welcome& welcome);

@@ -44,6 +44,7 @@ struct HubExchange::Arrival {
   Dot link;               // where it stands in the carrier's chain
   bool isItsOwn = false;  // else another device has made it
   std::optional<CarriedSeals::Proof> proof;
+  bool isAhead = false;  // a copy: its link is still to come
 };
 
 // A change by the node below that made it, which is not always the one that sends it.
@@ -210,6 +211,20 @@ void HubExchange::take(Work& work, const Dot& link, const Change& change, std::s
   letIn(work, arrival, change, body);
 }
 
+// Copies of a leaf's own changes, before their turn. What may not come in, or not yet, is judged
+// when its turn has come, and nothing is kept of it here.
+void HubExchange::ahead(const std::vector<Change>& copies) {
+  if (rewind_ || replica_.hasHub() || isGuest(leaf_, replica_.node())) return;
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  for (const Change& change : copies) {
+    if (work.store().claimReplica(change.dot.replica, leaf_.name) != leaf_.name) continue;
+    letIn(work, {leaf_, change.dot, true, {}, true}, change, encodeChange(change));
+  }
+  changesIn_ += letInAwaited(work, admitted_);
+  work.commit();
+}
+
 // Of what was erased nothing comes in, nor is it kept aside: the link stands by its digest.
 void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& received,
                         std::string_view whole) {
@@ -240,6 +255,7 @@ void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& receiv
     askForDevices(store, carrier, officeOf(change.author));
   }
   if (judgement.letsIn() && !origin.carry) judgement = judge(work, origin.leaf, under, change);
+  if (!judgement.letsIn() && arrival.isAhead) return;
   if (!judgement.letsIn()) {
     const bool isWhole = origin.proof && body == whole;
     keepAside(work, carrier, under, change, judgement,

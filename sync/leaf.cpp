@@ -3,12 +3,16 @@
 #include <algorithm>
 
 #include "crypto/failure.h"
+#include "sync/ahead.h"
 #include "sync/byte_stream.h"
 #include "sync/quarantine.h"
 #include "sync/scopes.h"
 
 namespace waystation::sync {
 namespace {
+
+// With so much before it in the request, what is urgent goes ahead as a copy.
+constexpr std::size_t kWorthPassingBytes = 16 * 1024;
 
 // In `meta`: incarnation(8) varint(number) prefix(8) varint(seq) epoch(8) varint(number) string
 // string(announced).
@@ -74,6 +78,7 @@ std::string LeafExchange::request() {
   checkRoots();
   const storage::Connections::Lease reader = connections_.reader();
   reader->execute("BEGIN");
+  std::string ahead;
   std::string changes;
   std::string erasures;
   std::string subtree;
@@ -94,7 +99,11 @@ std::string LeafExchange::request() {
     addSubtree(store, state.announced, subtree);
     // First what the hub has lost: what follows is judged by it.
     moreUp_ = !addReturned(store, subtree);
+    const bool mayPass = !moreUp_ && hub_.empty();
     if (!moreUp_) addChanges(store, changes);
+    if (mayPass && (moreUp_ || changes.size() > kWorthPassingBytes)) {
+      ahead = urgentCopies(store, replica_, state.acknowledgedSeq, 0).frame;
+    }
     // A hub that this node is a guest of has nothing to compare with.
     if (!moreUp_ && hub_.empty()) addDigest(store);
   } catch (...) {
@@ -103,10 +112,24 @@ std::string LeafExchange::request() {
   }
   reader->execute("COMMIT");
   std::string body = encodeFrame(FrameType::kHello, encodeHello(hello_));
+  body += ahead;
   body += erasures;
   if (!receipts_.empty()) body += encodeFrame(FrameType::kReceipts, encodeReceipts(receipts_));
   if (!asideKnown_.empty()) body += encodeFrame(FrameType::kAsideKnown, asideKnown_);
   return body + subtree + changes + healingFrames_;
+}
+
+std::string LeafExchange::requestAhead(std::int64_t& after) {
+  const storage::Connections::Lease reader = connections_.reader();
+  storage::Store store(*reader);
+  const LeafState state = readLeafState(store, hub_);
+  const AheadCopies copies = urgentCopies(store, replica_, state.acknowledgedSeq, after);
+  after = copies.upTo;
+  if (copies.frame.empty()) return {};
+  hello_.base = state.acknowledged;
+  hello_.feed = state.feed;
+  hello_.clockMs = replica_.clock().nowMs();
+  return encodeFrame(FrameType::kHello, encodeHello(hello_)) + copies.frame;
 }
 
 // How far the hub has come, as a link of this node's own chain.
@@ -165,6 +188,8 @@ void LeafExchange::receive(std::string_view bytes) {
   while (const std::optional<Frame> frame = frames_.next()) {
     if (frame->type == FrameType::kLost) {
       lost_ = decodeLost(frame->payload);
+    } else if (frame->type == FrameType::kRevocations) {
+      if (takeRevocations_) takeRevocations_(frame->payload);
     } else if (frame->type == FrameType::kSeal) {
       seal_ = decodeSeal(frame->payload);
     } else if (frame->type == FrameType::kWelcome) {

@@ -62,6 +62,9 @@ class LeafExchange {
 
   // The request's body; call once.
   std::string request();
+  // Instead of request(): copies of what is urgent and was saved behind the journal entry `after`,
+  // which moves on; empty where there is none. Nothing is answered.
+  std::string requestAhead(std::int64_t& after);
   // Bytes of the answer as they arrive. Throws what frames and changes throw.
   void receive(std::string_view bytes);
   // Instead of request(): one part of a bundle (sync/bundle.h), the changes behind `at`, which
@@ -70,7 +73,12 @@ class LeafExchange {
   bool hasMoreUp() const { return moreUp_; }
   std::size_t changesUp() const { return outcome_.changesUp; }
   // What is received is a part of this bundle, which may be old: it is taken as far as it leads on.
-  void takesBundle(const BundleManifest& manifest) { bundle_ = manifest; }
+  // `takeRevocations`: as of BundleNode.
+  void takesBundle(const BundleManifest& manifest,
+                   std::function<void(std::string_view)> takeRevocations) {
+    bundle_ = manifest;
+    takeRevocations_ = std::move(takeRevocations);
+  }
 
   // The answer is over. Throws Failure("sync.cut") where it is not whole: what came is kept.
   ExchangeOutcome finish();
@@ -118,6 +126,7 @@ class LeafExchange {
   bool ended_ = false;
   bool moreUp_ = false;
   std::optional<BundleManifest> bundle_;
+  std::function<void(std::string_view)> takeRevocations_;
   bool bundleIsOld_ = false;            // this leaf has heard later things than it says
   std::optional<std::int64_t> behind_;  // send what is behind this journal entry
   std::int64_t sentSeq_ = 0;            // the last journal entry that this exchange sends

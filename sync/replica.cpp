@@ -57,6 +57,7 @@ void Work::commit() {
   store_.setMeta(kHistoryKey, history.bytes());
   transaction_.commit();
   replica_.state_ = state_;
+  replica_.urgentSaves_ += urgent_;
   if (scopesMoved_) replica_.scopeSums_.clear();
   if ((forHub_ || forLeaves_) && replica_.settings_.committed) {
     replica_.settings_.committed(forHub_, forLeaves_);

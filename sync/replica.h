@@ -1,12 +1,15 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "crypto/random.h"
@@ -22,6 +25,9 @@ namespace waystation::sync {
 using Projection =
     std::function<void(storage::Store& store, std::int64_t row, const Record* record)>;
 
+// Fields and values (JSON) whose writing makes a change urgent: a risk that has become immediate.
+using UrgentValues = std::set<std::pair<std::string, std::string>>;
+
 struct ReplicaSettings {
   std::string node;     // "HQ", "NBO": what stands behind the @ of authors
   bool hasHub = false;  // an office: what is saved here has to go up
@@ -33,6 +39,7 @@ struct ReplicaSettings {
   std::string publicKey = {};  // Ed25519, 32 bytes; headquarters' own signs erasures
   const crypto::SigningKey* signingKey = nullptr;  // borrowed; a hub seals with it what it feeds
   bool sealsChanges = false;  // its hub is not the root: what is saved here goes up sealed
+  UrgentValues urgent = {};   // what does not wait its turn (sync/ahead.h)
 };
 
 // Where the chain of what goes up stands.
@@ -71,6 +78,9 @@ class Replica {
   crypto::Random& random() const { return random_; }
   // Its hub is an office, which carries what this node signs further up.
   bool sealsChanges() const { return settings_.sealsChanges; }
+  const UrgentValues& urgent() const { return settings_.urgent; }
+  // How many urgent changes were saved here since the start; from any thread.
+  std::uint64_t urgentSaves() const { return urgentSaves_; }
 
  private:
   friend class Work;
@@ -88,6 +98,7 @@ class Replica {
   ReplicaSettings settings_;
   State state_;
   std::string checkedUpTo_;
+  std::atomic<std::uint64_t> urgentSaves_ = 0;
   std::map<std::int64_t, StateSum> scopeSums_;  // of leaves; dropped when a root or scope changes
 };
 
@@ -202,6 +213,7 @@ class Work {
   bool forHub_ = false;
   bool forLeaves_ = false;
   bool scopesMoved_ = false;  // a root's digest or a scope is not what it was
+  std::uint64_t urgent_ = 0;  // changes saved in this transaction that are urgent
 };
 
 }  // namespace waystation::sync

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "crypto/failure.h"
+#include "sync/ahead.h"
 #include "sync/binding.h"
 #include "sync/deletion.h"
 #include "sync/erasure.h"
@@ -220,6 +221,7 @@ std::optional<Dot> Work::save(const std::string& person, const std::vector<Draft
   if (state_.lastCounter == 0) store_.claimReplica(state_.incarnation, replica_.node());
   state_.lastCounter = change.dot.counter;
   state_.lastTime = change.time;
+  if (isUrgent(replica_.urgent(), change)) ++urgent_;
   applyOne(change, change, 0, {}, replica_.hasHub());
   return change.dot;
 }

@@ -62,13 +62,13 @@ std::shared_ptr<const CodeList> readCodeList(const std::string& name, const Pack
     node.fail("is ordered and open, but a code that is not listed has no place in the order");
   }
   for (const PackNode& each : node.list("codes")) {
-    each.onlyKeys({"code", "label"});
+    each.onlyKeys({"code", "label", "urgent"});
     const std::string code = each.text("code");
     if (!isCodeText(code)) {
       each.at("code").fail("is not a code: use letters, digits, '_', '-' and '.', 64 at most");
     }
     if (list->rankOf(code)) each.at("code").fail("repeats the code \"" + code + "\"; remove one");
-    list->codes.push_back({code, each.label("label")});
+    list->codes.push_back({code, each.label("label"), each.flag("urgent")});
   }
   if (list->codes.empty()) node.fail("has no codes; add at least one");
   return list;

@@ -192,6 +192,21 @@ Json Programmes::describe(const Pack& pack) {
   return json;
 }
 
+std::set<std::pair<std::string, std::string>> Programmes::urgentValues() const {
+  std::set<std::pair<std::string, std::string>> urgent;
+  for (const Pack& pack : packs_) {
+    for (const Kind& kind : pack.kinds) {
+      for (const Field& field : kind.fields) {
+        if (field.type != FieldType::kCode) continue;
+        for (const Code& code : field.codes->codes) {
+          if (code.isUrgent) urgent.emplace(field.name, '"' + code.code + '"');
+        }
+      }
+    }
+  }
+  return urgent;
+}
+
 Json Programmes::describe() const {
   Json json = Json::array();
   for (const Pack& pack : packs_) json.push_back(describe(pack));

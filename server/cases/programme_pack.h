@@ -7,8 +7,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace waystation::cases {
@@ -38,6 +40,7 @@ std::string_view nameOf(MergeRule rule);
 struct Code {
   std::string code;
   Label label;
+  bool isUrgent = false;  // who writes it does not wait: it passes what else waits for the link
 };
 
 struct CodeList {
@@ -158,6 +161,9 @@ class Programmes {
 
   // What an edit would leave behind must have what its stage needs; `fields` is the whole record.
   void checkStage(const Kind& kind, const Json& fields) const;
+
+  // Fields and values (JSON) whose writing is urgent.
+  std::set<std::pair<std::string, std::string>> urgentValues() const;
 
   // Every pack in all languages, as GET /api/v1/programmes answers it.
   Json describe() const;

@@ -17,6 +17,7 @@ const std::vector<Command>& allCommands() {
         syncNowCommand(),
         syncPauseCommand(),
         syncResumeCommand(),
+        syncBudgetCommand(),
         bundleWriteCommand(),
         bundleReadCommand(),
         importCommand(),

@@ -60,6 +60,7 @@ Command phoneTokenCommand();
 Command syncNowCommand();
 Command syncPauseCommand();
 Command syncResumeCommand();
+Command syncBudgetCommand();
 Command importCommand();
 Command backupCommand();
 Command restoreCommand();

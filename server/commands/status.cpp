@@ -34,6 +34,18 @@ std::string linkSentence(const Json& status) {
   return "No connection to headquarters now. " + last + ". Work goes on; nothing is lost.";
 }
 
+std::string budgetSentence(const Json& status) {
+  if (!status.contains("lineBudget") || !status["lineBudget"].is_object()) return {};
+  const auto bytes = status["lineBudget"].at("bytes").get<std::uint64_t>();
+  const auto used = status["lineBudget"].at("used").get<std::uint64_t>();
+  const std::string period = status["lineBudget"].at("per").get<std::string>();
+  const std::string said = "The line carried about " + cases::groupedNumber(used) + " of the " +
+                           cases::groupedNumber(bytes) + " bytes that it may carry this " + period;
+  return used < bytes ? said + "."
+                      : said + ": until the next " + period +
+                            " only what is urgent goes, and `waystation sync now`.";
+}
+
 std::string agreeSentence(const Json& status) {
   if (!status.contains("agree") || !status["agree"].is_boolean()) return {};
   return status["agree"].get<bool>()
@@ -96,6 +108,7 @@ std::vector<std::string> sentencesOf(const Json& status) {
   if (status.value("role", "") == "office") {
     lines.push_back(counted(number("backlogUp"), "change waits", "changes wait") + " to go up.");
     lines.push_back(agreeSentence(status));
+    lines.push_back(budgetSentence(status));
   }
   lines.push_back(healingSentence(status));
   lines.push_back(pageKeySentence(status));

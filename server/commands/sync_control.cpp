@@ -4,6 +4,8 @@
 namespace waystation::commands {
 namespace {
 
+constexpr std::int64_t kMostBudget = std::int64_t{1} << 50;
+
 // The running server's link, or one of its own for as long as the command runs.
 class Link {
  public:
@@ -60,6 +62,23 @@ int resume(CommandContext& context) {
   return 0;
 }
 
+int budget(CommandContext& context) {
+  const Link link(context);
+  const std::optional<std::int64_t> bytes = context.options.number("bytes", 1, kMostBudget);
+  if (!bytes && !context.options.has("none")) {
+    throw WrongUsage("Say --bytes N and --per day or month, or --none.");
+  }
+  const std::string period = context.options.has("per") ? context.options.text("per") : "day";
+  link->setBudget(static_cast<std::uint64_t>(bytes.value_or(0)), period);
+  const std::string told =
+      bytes
+          ? "The line may carry about " + cases::groupedNumber(static_cast<std::uint64_t>(*bytes)) +
+                " bytes a " + period + ". What is urgent goes beyond it, and `waystation sync now`."
+          : "The line has no budget.";
+  context.output.tell(told, {{"bytes", bytes.value_or(0)}, {"per", period}});
+  return 0;
+}
+
 Command syncCommand(const std::string& verb, const std::string& summary,
                     int (*run)(CommandContext&)) {
   Command command;
@@ -76,6 +95,13 @@ Command syncNowCommand() {
 }
 Command syncPauseCommand() {
   return syncCommand("pause", "keeps the line free", pause);
+}
+Command syncBudgetCommand() {
+  Command command = syncCommand("budget", "what a metered line may carry", budget);
+  command.form.options = {{.name = "bytes", .value = "N", .help = "in a day or a month (UTC)"},
+                          {.name = "per", .value = "day|month", .help = "day if not given"},
+                          {.name = "none", .value = "", .help = "no budget"}};
+  return command;
 }
 Command syncResumeCommand() {
   return syncCommand("resume", "lets the link go on", resume);

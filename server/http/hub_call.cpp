@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kPath = "/sync/v1/exchange";
 constexpr std::size_t kNameBytes = 8;
+constexpr std::size_t kOnePacket = 1000;
 
 // The line's fault, not that of what was said.
 bool isOfTheLine(const Failure& failure) {
@@ -47,11 +48,21 @@ ClientResponse HubCall::send(Client& client, std::size_t from,
   }
   const std::string_view rest = std::string_view(body_).substr(from);
   bytesUp_ += rest.size();
-  return client.send("POST", path, headers, rest, [&](std::string_view bytes) {
-    answered_ += bytes.size();
-    bytesDown_ += bytes.size();
-    leaf_->receive(bytes);
-  });
+  const std::uint64_t connections = client.connections();
+  const auto begun = std::chrono::steady_clock::now();
+  roundTrip_.reset();
+  const ClientResponse answer =
+      client.send("POST", path, headers, rest, [&](std::string_view bytes) {
+        if (!roundTrip_) {
+          roundTrip_ = std::chrono::duration_cast<std::chrono::milliseconds>(
+              std::chrono::steady_clock::now() - begun);
+        }
+        answered_ += bytes.size();
+        bytesDown_ += bytes.size();
+        leaf_->receive(bytes);
+      });
+  if (client.connections() != connections || rest.size() > kOnePacket) roundTrip_.reset();
+  return answer;
 }
 
 sync::ExchangeOutcome HubCall::exchange(Client& client, std::size_t upBytes,

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "crypto/failure.h"
@@ -32,6 +34,10 @@ class HubCall {
   // What came with the last answer; lower-case names.
   const std::map<std::string, std::string>& answerHeaders() const { return answerHeaders_; }
 
+  // How long the answer to the last request took to begin, where both fitted into a packet or two
+  // on a connection that stood: the way there and back.
+  std::optional<std::chrono::milliseconds> roundTrip() const { return roundTrip_; }
+
   // Whether the line cut the last one, so that the next call goes on with it.
   bool isCut() const { return leaf_ != nullptr; }
   // Begins anew the next time: the hub is another one.
@@ -51,6 +57,7 @@ class HubCall {
   std::string name_;                          // by which the hub knows it
   std::string body_;
   std::map<std::string, std::string> answerHeaders_;
+  std::optional<std::chrono::milliseconds> roundTrip_;
   std::uint64_t answered_ = 0;  // bytes of the answer that have come
   std::uint64_t bytesUp_ = 0;
   std::uint64_t bytesDown_ = 0;

@@ -15,6 +15,8 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kExchangesKept = 50;
+// How often it is looked whether the day or month of a spent budget is over.
+constexpr std::chrono::seconds kBudgetLookedAt{60};
 constexpr std::string_view kPausedKey = "sync.paused";
 constexpr std::string_view kContactKey = "sync.lastContactMs";
 // After a cut, a leaf with more than this unsent first asks what the hub has of it.
@@ -48,7 +50,7 @@ std::string_view nameOf(LinkState state) {
 }
 
 SyncClient::SyncClient(server::Node& node, SyncTimes times)
-    : node_(node), times_(times), hubCall_(node), keeper_(node) {
+    : node_(node), times_(times), hubCall_(node), keeper_(node), budget_(node) {
   node_.read([&](storage::Store& store) {
     paused_ = store.metaNumber(kPausedKey) != 0;
     lastContactMs_ = store.metaNumber(kContactKey);
@@ -86,7 +88,14 @@ void SyncClient::stop() {
 }
 
 void SyncClient::saved() {
+  const std::uint64_t urgent = node_.replica().urgentSaves();
+  const bool isSpent = budget_.state().isSpent();
   const std::lock_guard lock(mutex_);
+  if (std::exchange(urgentSeen_, urgent) != urgent && (exchanging_ || isSpent)) {
+    aheadWanted_ = true;
+    nextNews_ = SteadyClock::now();
+    if (newsClient_) newsClient_->cancel();
+  }
   wanted_ = true;
   agree_.reset();
   changed_.notify_all();
@@ -94,7 +103,13 @@ void SyncClient::saved() {
 
 void SyncClient::now() {
   const std::lock_guard lock(mutex_);
-  urgent_ = true;
+  urgent_ = asked_ = true;
+  changed_.notify_all();
+}
+
+void SyncClient::setBudget(std::uint64_t bytes, std::string_view period) {
+  budget_.set(bytes, period);
+  const std::lock_guard lock(mutex_);
   changed_.notify_all();
 }
 
@@ -194,7 +209,8 @@ ExchangeSummary SyncClient::exchange(bool evenPaused, bool& more) {
   {
     const std::lock_guard lock(mutex_);
     wanted_ = false;
-    urgent_ = false;
+    urgent_ = asked_ = false;
+    exchanging_ = true;
     afterCut = failures_ > 0;
     if (std::exchange(isOtherHub_, false)) hubCall_.forget();
   }
@@ -232,7 +248,9 @@ ExchangeSummary SyncClient::exchange(bool evenPaused, bool& more) {
   if (client) {
     summary.up = client->bytesUp() - up;
     summary.down = client->bytesDown() - down;
-    summary.roundTrips = 1 + 2 * (client->connections() - connections);
+    const std::uint64_t opened = client->connections() - connections;
+    summary.roundTrips = 1 + 2 * opened;
+    budget_.use(summary.up + summary.down, opened, 1);
   }
   note(summary, more);
   if (exchanged_) exchanged_(summary);
@@ -241,7 +259,12 @@ ExchangeSummary SyncClient::exchange(bool evenPaused, bool& more) {
 
 void SyncClient::noteOutcome(const sync::ExchangeOutcome& outcome) {
   const std::lock_guard lock(mutex_);
-  clockOffsetMs_ = outcome.clockOffsetMs;
+  // The answer was under way for about half of a short call; what a long one takes says nothing.
+  if (const auto roundTrip = hubCall_.roundTrip()) {
+    clockOffsetMs_ = outcome.clockOffsetMs + roundTrip->count() / 2;
+  } else if (completed_ == 0) {
+    clockOffsetMs_ = outcome.clockOffsetMs;
+  }
   if (outcome.agreement != sync::Agreement::kNotCompared) {
     agree_ = outcome.agreement == sync::Agreement::kAgree;
   } else if (isGain(outcome)) {
@@ -253,6 +276,7 @@ void SyncClient::noteOutcome(const sync::ExchangeOutcome& outcome) {
 void SyncClient::note(const ExchangeSummary& summary, bool more) {
   const std::lock_guard lock(mutex_);
   changed_.notify_all();
+  exchanging_ = false;
   notEnrolled_ = summary.code == "sync.not-enrolled";
   if (summary.code == "sync.paused" || stopping_ || (paused_ && !summary.ok)) return;
   if (!notEnrolled_) {
@@ -282,18 +306,23 @@ std::chrono::milliseconds SyncClient::retryDelay(int failures) {
   return std::chrono::milliseconds(whole / 2 + whole / 2 * random / 1024);
 }
 
+// Under mutex_.
+bool SyncClient::mayExchange() const {
+  if (stopping_) return true;
+  if (paused_) return false;
+  if (budget_.state().isSpent()) return asked_;
+  return urgent_ || (wanted_ && failures_ == 0) || SteadyClock::now() >= nextExchange_;
+}
+
 void SyncClient::runExchanges() {
   while (true) {
     {
       std::unique_lock lock(mutex_);
-      const auto mayGo = [&] {
-        if (stopping_) return true;
-        if (paused_) return false;
-        return urgent_ || (wanted_ && failures_ == 0) || SteadyClock::now() >= nextExchange_;
-      };
-      while (!mayGo()) {
+      while (!mayExchange()) {
         if (paused_) {
           changed_.wait(lock);
+        } else if (budget_.state().isSpent()) {
+          changed_.wait_for(lock, kBudgetLookedAt);
         } else {
           changed_.wait_until(lock, nextExchange_);
         }
@@ -345,6 +374,7 @@ LinkView SyncClient::view() const {
   view.agree = agree_;
   view.clockOffsetMs = clockOffsetMs_;
   view.certificateFailure = certificateFailure_;
+  view.budget = budget_.state();
   view.exchanges.assign(exchanges_.begin(), exchanges_.end());
   return view;
 }

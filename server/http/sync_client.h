@@ -15,6 +15,7 @@
 #include "server/http/certificate_exchange.h"
 #include "server/http/client.h"
 #include "server/http/hub_call.h"
+#include "server/http/line_budget.h"
 #include "server/node.h"
 #include "sync/leaf.h"
 
@@ -48,15 +49,18 @@ std::string_view nameOf(LinkState state);
 // What is known of the link now.
 struct LinkView {
   LinkState state = LinkState::kOffline;
-  std::int64_t lastContactMs = 0;          // 0: never
-  std::optional<bool> agree;               // of the last comparison of digests, while nothing waits
-  std::int64_t clockOffsetMs = 0;          // HQ's clock minus ours
+  std::int64_t lastContactMs = 0;  // 0: never
+  std::optional<bool> agree;       // of the last comparison of digests, while nothing waits
+  std::int64_t clockOffsetMs = 0;  // HQ's clock minus ours
+  LineBudget::State budget;
   std::vector<ExchangeSummary> exchanges;  // the last 50, newest first
   std::string certificateFailure;          // why none is renewed that is due; or empty
 };
 
 // An office's link to HQ: exchanges as soon as there is something to tell either way, on one
-// connection; a second one waits for news of HQ. Two threads, joined by stop().
+// connection; a second one waits for news of HQ, and carries what is urgent while the first is
+// busy. Once the budget of a metered line is used up, only what is urgent goes, and what a person
+// asks for. Two threads, joined by stop().
 //
 // The environment variable WAYSTATION_HQ_VIA=host:port makes it connect through a relay, for tests
 // and demonstrations of bad lines; whom it talks to is checked all the same.
@@ -87,6 +91,8 @@ class SyncClient {
   void resume();
   // Called when the node has another certificate; set before start().
   void onRenewed(std::function<void()> listener) { renewed_ = std::move(listener); }
+  // Of a metered line; 0 bytes takes it away. Throws what LineBudget::set() throws.
+  void setBudget(std::uint64_t bytes, std::string_view period);
   // The node has joined an HQ, or another one.
   void enrolled();
 
@@ -108,6 +114,9 @@ class SyncClient {
   void note(const ExchangeSummary& summary, bool more);
   void noteOutcome(const sync::ExchangeOutcome& outcome);
   bool pollNews(std::uint64_t after);
+  void sendAhead();
+  bool isAheadWanted() const;
+  bool mayExchange() const;
   bool waitForTurnOfNews(std::uint64_t fetched);
   std::uint64_t afterNews(bool failed);
   std::shared_ptr<Client> ready(std::shared_ptr<Client>& client, bool evenPaused);
@@ -120,6 +129,8 @@ class SyncClient {
   std::mutex line_;           // held for one exchange; taken before mutex_
   HubCall hubCall_;           // guarded by line_
   CertificateKeeper keeper_;  // likewise
+  LineBudget budget_;
+  std::int64_t aheadAfter_ = 0;  // of the thread that waits for news
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // All below guarded by mutex_.
@@ -129,11 +140,15 @@ class SyncClient {
   bool stopping_ = false;
   bool paused_ = false;
   bool notEnrolled_ = false;
-  bool wanted_ = false;   // something waits to go up or down
-  bool urgent_ = true;    // try now, whatever the delay
-  int failures_ = 0;      // exchanges in a row
-  int newsFailures_ = 0;  // likewise polls
-  int withoutGain_ = 0;   // exchanges in a row that said "more" and moved nothing
+  bool wanted_ = false;  // something waits to go up or down
+  bool urgent_ = true;   // try now, whatever the delay
+  bool asked_ = false;   // likewise, whatever the budget: a person wants it
+  bool exchanging_ = false;
+  bool aheadWanted_ = false;      // something urgent was saved that no exchange takes along
+  std::uint64_t urgentSeen_ = 0;  // of the replica's urgent saves
+  int failures_ = 0;              // exchanges in a row
+  int newsFailures_ = 0;          // likewise polls
+  int withoutGain_ = 0;           // exchanges in a row that said "more" and moved nothing
   bool connected_ = false;
   std::uint64_t completed_ = 0;  // exchanges that succeeded
   std::chrono::steady_clock::time_point nextExchange_;

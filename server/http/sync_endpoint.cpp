@@ -47,6 +47,8 @@ SyncEndpoint::SyncEndpoint(server::Node& node, std::chrono::milliseconds newsWai
 void SyncEndpoint::addRoutes(Router& router) {
   router.add("POST", "/sync/v1/exchange",
              [this](Request& request, const PathParameters&) { return exchange(request); });
+  router.add("POST", "/sync/v1/ahead",
+             [this](Request& request, const PathParameters&) { return ahead(request); });
   router.add("GET", "/sync/v1/news",
              [this](Request& request, const PathParameters&) { return news(request); });
   router.add("GET", "/sync/v1/revocations", [this](Request& request, const PathParameters&) {
@@ -189,6 +191,24 @@ Response SyncEndpoint::exchange(Request& request) {
       server::witnessAudit(work.store(), node_.clock(), leaf.name, *audit);
     });
   }
+  return answer;
+}
+
+// Beside the exchange that is under way, whose place it does not take.
+Response SyncEndpoint::ahead(Request& request) {
+  const storage::LeafRow leaf = leafOf(request);
+  sync::HubExchange hub(node_.replica(), node_.connections(), leaf.name, node_.admitted());
+  std::array<char, 16384> buffer;
+  std::size_t total = 0;
+  while (const std::size_t count = request.body.read(buffer.data(), buffer.size())) {
+    total += count;
+    if (total > sync::kMaxFrameBytes) {
+      throw Failure("http.body-too-large", "What goes ahead is larger than is taken at once.");
+    }
+    hub.receive({buffer.data(), count});
+  }
+  Response answer = bare("1");
+  tellRevocations(node_, request, answer);
   return answer;
 }
 

@@ -25,6 +25,7 @@ inline constexpr std::chrono::milliseconds kNewsWait{55'000};
 //       many
 //                                bytes of it are here, &from=N&have=M brings the rest from byte N
 //                                and gets the answer from byte M
+//   POST /sync/v1/ahead          copies of what is urgent, while an exchange is under way
 //   GET /sync/v1/news?after=N    answers once the leaf's feed goes beyond N, or the list of revoked
 //                                nodes is a newer one: "1", else "0" in the end
 //   GET /sync/v1/revocations     that list, empty where there is none
@@ -63,6 +64,7 @@ class SyncEndpoint {
   storage::LeafRow judged(const Request& request);
   storage::LeafRow leafOf(const Request& request);
   Response exchange(Request& request);
+  Response ahead(Request& request);
   std::uint64_t begin(const Request& request, const storage::LeafRow& leaf, Line& line);
   static std::unique_lock<std::mutex> turnOf(Line& line, std::uint64_t mine);
   static void takeFrom(Line& line, const std::function<void(HubSide&)>& use);

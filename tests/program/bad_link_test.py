@@ -1,5 +1,5 @@
 """A thousand edits over the line that offices have: 64 kbit/s, 600 ms, 3 % of the packets lost, up
-for 4 minutes in 10.
+for 4 minutes in 10. Behind them somebody saves that a case has become urgent, which goes ahead.
 
 The line lies between two network namespaces and loses packets (tests/support/packet_link.py). Where
 those are not to be had, a relay stands in for it that has the rate, the delay and the cuts, but
@@ -118,6 +118,7 @@ class Story:
         with link.near():
             self.headquarters = fleet.headquarters()
             self.headquarters.add_user("officer", "hq-officer")
+            self.at_hq = self.headquarters.api("officer")
         self.office = nodes.Node(fleet, "NBO", "office")
         self.office.make()
         self.office.enrol(self.headquarters, link.near_address)
@@ -158,19 +159,38 @@ class Story:
         exchanges = self.at_office.get("sync")["exchanges"]
         return sum(exchange["up"] for exchange in exchanges), len(exchanges)
 
-    def send_all(self):
-        """Answers the seconds that it took while the line was up."""
+    def send_all(self, meanwhile=lambda: None):
+        """Answers the seconds that it took while the line was up, and what `meanwhile` answers."""
         begun = time.monotonic()
         self.office.command("sync", "resume")
+        answer = meanwhile()
         nodes.wait_until(lambda: self.waits() == 0, "all edits are at headquarters",
                          self.form["patience"])
-        return self.link.timetable.up_between(begun, time.monotonic())
+        return self.link.timetable.up_between(begun, time.monotonic()), answer
 
     def begin_anew(self):
         """No connection is left that knows another line."""
         self.office.stop()
         self.office.start()
         self.at_office = self.office.api("caseworker")
+
+    def alert(self):
+        """One case has become urgent while the others are on their way; answers how long that took
+        to headquarters while the line was up, and how many changes still waited then."""
+        record = next(iter(self.cases))
+        before = self.link.carried()
+        nodes.wait_until(lambda: self.link.carried() - before > 3 * packet_link.PACKET,
+                         "an exchange is under way", self.form["patience"])
+        saved = time.monotonic()
+        answer = self.at_office.save({"record": record, "seen": self.cases[record],
+                                      "fields": {"priority": "urgent"}})
+        self.cases[record] = answer["records"][record]["tag"]
+
+        def is_told():
+            with self.link.near():
+                return self.at_hq.record(record)["fields"].get("priority") == "urgent"
+        nodes.wait_until(is_told, "headquarters knows of it", self.form["patience"])
+        return self.link.timetable.up_between(saved, time.monotonic()), self.waits()
 
     def bytes_needed(self):
         """What such edits take on a good line, as HTTP."""
@@ -181,9 +201,8 @@ class Story:
 
     def wrong_at_headquarters(self):
         with self.link.near():
-            api = self.headquarters.api("officer")
             held = {record["id"]: record["fields"].get("notes")
-                    for record in api.all_records("kind=case_file")}
+                    for record in self.at_hq.all_records("kind=case_file")}
         return [record for record, text in self.written.items() if held.get(record) != text]
 
 
@@ -201,7 +220,7 @@ def main():
         # So that a cut falls into the middle of it.
         time.sleep(form["up"] - form["begin"])
         carried = link.carried()
-        seconds = story.send_all()
+        seconds, (ahead, waiting) = story.send_all(story.alert)
         carried = link.carried() - carried
         link.stay_up()
         link.become(0, 0, 0)
@@ -211,10 +230,14 @@ def main():
     floor = needed * 8 / RATE
     print(f"{EDITS} edits take {needed} B; at {RATE} bit/s {floor:.1f} s. Over the bad line {carried} "
           f"B went up in {seconds:.1f} s while it was up: {seconds / floor:.2f} times the floor")
+    print(f"what is urgent was at headquarters {ahead:.1f} s of the line's time after it was saved; "
+          f"{waiting} changes waited then")
     if lost:
         wrong.append(f"{len(lost)} of {EDITS} edits are not at headquarters as they were saved")
     if state["agree"] is not True or state["quarantined"] or state["backlogUp"]:
         wrong.append(f"office and headquarters do not agree: {state}")
+    if form is FULL and waiting < EDITS:
+        wrong.append("what is urgent did not go ahead")
     if form is FULL and seconds > MOST_TIMES_THE_FLOOR * floor:
         wrong.append(f"the edits took more than {MOST_TIMES_THE_FLOOR} times the floor")
     for sentence in wrong:

@@ -14,7 +14,7 @@ class Usage(program.ProgramTest):
     def test_help_is_printed_everywhere(self):
         overview = self.assertDone(program.run("--help"))
         for words in ("init", "hq issue-token", "enrol", "user add", "serve", "status", "sync now",
-                      "sync pause", "sync resume", "import", "check", "reindex", "key list",
+                      "sync pause", "sync resume", "sync budget", "import", "check", "reindex", "key list",
                       "key add", "key remove", "key test", "key recover", "key export",
                       "key rotate",
                       "hq recovery-key"):

@@ -344,6 +344,14 @@ TEST(ProgrammePack, AFileThatIsNotJsonOrNamesAKeyTwiceIsRefusedByName) {
   failureOf([] { readPacks({{"c.json", "[]"}}); }, "programme.invalid");
 }
 
+TEST(ProgrammePack, TheProgrammesOfTheProductSayWhatDoesNotWait) {
+  const auto urgent =
+      Programmes(loadPacks(WAYSTATION_SOURCE_DIR "/server/programmes")).urgentValues();
+  EXPECT_TRUE(urgent.contains({"risk_level", "\"high\""}));
+  EXPECT_TRUE(urgent.contains({"priority", "\"urgent\""}));
+  EXPECT_FALSE(urgent.contains({"priority", "\"high\""}));
+}
+
 TEST(ProgrammePack, TwoFilesMayNotShareAnIdOrAKind) {
   const std::string good = goodPack().dump();
   failureOf([&] { readPacks({{"a.json", good}, {"b.json", good}}); }, "programme.invalid");

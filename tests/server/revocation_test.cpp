@@ -1,9 +1,11 @@
 #include "server/access/revocation.h"
 
+#include <algorithm>
 #include <future>
 
 #include "crypto/hash.h"
 #include "server/audit.h"
+#include "server/bundles.h"
 #include "server/http/sync_endpoint.h"
 #include "sync/hub.h"
 #include "tests/server/application_support.h"
@@ -194,6 +196,34 @@ TEST_F(Revocation, MakesTokensGivenOutBeforeItVoid) {
   RunningNode thief(Role::kOffice, "NBO");
   EXPECT_EQ(failureCode([&] { enrol(thief.node(), token, "127.0.0.1", hq_.application().port()); }),
             "enrolment.token-expired");
+}
+
+// A bundle from headquarters, read at the office.
+TEST_F(Revocation, TravelsOnAStickAndAnOlderStickTakesNothingBack) {
+  const auto written = [&] {
+    std::string bytes;
+    sync::BundleSeries(server::bundleNode(hq_.node()), "NBO")
+        .write([&](std::uint64_t at, std::string_view piece) {
+          bytes.resize(std::max<std::size_t>(bytes.size(), at + piece.size()));
+          bytes.replace(at, piece.size(), piece);
+        });
+    return bytes;
+  };
+  const auto read = [&](const std::string& bytes) {
+    sync::readBundle(
+        server::bundleNode(office_.node()),
+        {bytes.size(), [&](std::uint64_t at, std::size_t size) { return bytes.substr(at, size); }});
+  };
+  revoke(hq_.node(), kPhone, "director");
+  const std::string older = written();
+  takeBack(hq_.node(), kPhone, "director");
+  revoke(hq_.node(), kPhone, "director");
+  const std::string newer = written();
+  read(newer);
+  EXPECT_EQ(office_.node().read(revocationText), hq_.node().read(revocationText));
+  EXPECT_EQ(codeOf(Client(phoneSettings()).send("GET", "/sync/v1/revocations")), "sync.revoked");
+  read(older);
+  EXPECT_EQ(office_.node().read(revocationText), hq_.node().read(revocationText));
 }
 
 TEST_F(Revocation, OnlyANewerListOfHeadquartersIsTaken) {

@@ -109,6 +109,36 @@ TEST_F(SyncLink, HoldsWhilePausedAlsoOverARestart) {
   EXPECT_TRUE(waitUntil([&] { return hq_.has(id); }));
 }
 
+TEST_F(SyncLink, ASpentBudgetHoldsAllButWhatIsUrgentAndWhatAPersonAsksFor) {
+  office_.start(never());
+  ASSERT_TRUE(waitUntil([&] { return office_.link().view().state == LinkState::kConnected; }));
+  office_.link().setBudget(1, "month");
+  const std::string before = office_.person("Otieno");
+  ASSERT_TRUE(waitUntil([&] { return office_.link().view().budget.isSpent(); }));
+  EXPECT_TRUE(hq_.has(before));
+  const std::string held = office_.person("Wanjiru");
+  const Json edits = {{{"record", "new:1"},
+                       {"kind", "person"},
+                       {"fields", {{"given_name", "Zahra"}, {"risk_level", "high"}}}}};
+  const Json answer = cases::saveChanges(office_.node(), "amina", {{"edits", edits}});
+  const std::string alert = answer["records"]["new:1"]["id"].get<std::string>();
+  EXPECT_TRUE(waitUntil([&] { return hq_.has(alert); }));
+  EXPECT_FALSE(hq_.has(held));
+  EXPECT_EQ(office_.application().status()["backlogUp"], 2) << "a copy moves no cursor";
+  office_.stop();
+  office_.start(never());
+  const Json budget = office_.application().status()["lineBudget"];
+  EXPECT_EQ(budget["bytes"], 1);
+  EXPECT_EQ(budget["per"], "month");
+  EXPECT_GT(budget["used"], 300) << "also over a restart";
+  office_.link().now();
+  EXPECT_TRUE(waitUntil([&] { return hq_.has(held); }));
+  office_.link().setBudget(0, "day");
+  const std::string after = office_.person("Njoroge");
+  EXPECT_TRUE(waitUntil([&] { return hq_.has(after); }));
+  EXPECT_EQ(failureCode([&] { office_.link().setBudget(5, "week"); }), "sync.budget-period");
+}
+
 TEST_F(SyncLink, SaysThatHeadquartersIsAwayAndComesBackWhenAsked) {
   const std::uint16_t port = hq_.application().syncPort();
   hq_.stop();

@@ -30,7 +30,10 @@ class TestNode {
   // A new start of the process on the same store.
   void restart();
   void setProjection(sync::Projection projection);  // and restarts
+  void setUrgent(sync::UrgentValues urgent);        // likewise
 
+  // How many rows were ever written since the start of the process.
+  std::int64_t rowsWritten();
   // The whole store as it is, and a start of the process on such a copy.
   std::string copyOfStore();
   void startOnCopy(const std::string& copy);
@@ -55,6 +58,7 @@ class TestNode {
   std::string home_;
   bool hasHub_;
   sync::Projection projection_;
+  sync::UrgentValues urgent_;
   bool below_;
   ManualClock clock_;
   SeededRandom random_;

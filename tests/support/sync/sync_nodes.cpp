@@ -62,6 +62,7 @@ void TestNode::restart() {
   settings.hasHub = hasHub_;
   settings.sealsChanges = below_;
   settings.projection = projection_;
+  settings.urgent = urgent_;
   settings.publicKey = key_.publicKey();
   settings.signingKey = &key_;
   replica_ = std::make_unique<sync::Replica>(*writer, clock_, random_, std::move(settings));
@@ -69,6 +70,16 @@ void TestNode::restart() {
 
 void TestNode::setProjection(sync::Projection projection) {
   projection_ = std::move(projection);
+  restart();
+}
+
+std::int64_t TestNode::rowsWritten() {
+  const storage::Connections::Lease writer = connections_->writer();
+  return sqlite3_total_changes64(writer->handle());
+}
+
+void TestNode::setUrgent(sync::UrgentValues urgent) {
+  urgent_ = std::move(urgent);
   restart();
 }
 
