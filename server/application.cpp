@@ -84,11 +84,7 @@ void addLink(Json& status, const http::LinkView& view) {
   status["state"] = http::nameOf(view.state);
   status["lastContact"] = timeOrNull(view.lastContactMs);
   status["clockOffsetMs"] = view.clockOffsetMs;
-  status["lineBudget"] = nullptr;
-  if (view.budget.bytes != 0) {
-    status["lineBudget"] = {
-        {"bytes", view.budget.bytes}, {"per", view.budget.period}, {"used", view.budget.used}};
-  }
+  status["lineBudget"] = http::jsonOf(view.budget);
   const bool comparable = view.agree && status.at("backlogUp") == 0;
   status["agree"] = comparable ? Json(*view.agree) : Json(nullptr);
   if (!view.certificateFailure.empty()) status["certificateFailure"] = view.certificateFailure;

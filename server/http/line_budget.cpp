@@ -76,6 +76,11 @@ void LineBudget::use(std::uint64_t bytes, std::uint64_t connections, std::uint64
   node_.write([&](sync::Work& work) { work.store().setMeta(kUsedKey, used); });
 }
 
+Json jsonOf(const LineBudget::State& state) {
+  if (state.bytes == 0) return nullptr;
+  return {{"bytes", state.bytes}, {"per", state.period}, {"used", state.used}};
+}
+
 LineBudget::State LineBudget::state() const {
   const std::lock_guard lock(mutex_);
   State state = kept_;

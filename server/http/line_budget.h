@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/http/json.h"
 #include "server/node.h"
 
 namespace waystation::http {
@@ -38,5 +39,8 @@ class LineBudget {
   State kept_;          // guarded by mutex_
   std::string usedIn_;  // the day or month of kept_.used; guarded by mutex_
 };
+
+// As the status says it; null where none is set.
+Json jsonOf(const LineBudget::State& state);
 
 }  // namespace waystation::http
