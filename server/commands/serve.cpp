@@ -96,13 +96,16 @@ std::optional<crypto::SlotSecret> secretToBeginWith(const Options& options,
 
 int serve(const Options& options, Output& output) {
   const std::filesystem::path directory = options.text("data");
+  // What was typed wrongly is told before anything else.
+  server::ApplicationSettings application = settingsFrom(options);
+  const server::LogLevel logLevel = logLevelFrom(options);
   const server::NodeConfig config = server::Node::readConfig(directory);
   const sync::SystemClock clock;
-  const server::Log log(STDERR_FILENO, logLevelFrom(options), clock);
+  const server::Log log(STDERR_FILENO, logLevel, clock);
   const Signals signals;
   Serving::Settings settings;
   settings.directory = directory;
-  settings.application = settingsFrom(options);
+  settings.application = std::move(application);
   settings.application.log = &log;
   settings.host = hostOf(config, options);
   settings.asksHub = !options.has("locked");
@@ -112,6 +115,7 @@ int serve(const Options& options, Output& output) {
   ControlServer control(directory, [&](const Command& command, const Options& asked, Output& to) {
     return serving->run(command, asked, to);
   });
+  serving->tell();
   while (signals.waitUntilAsked() && !serving->isToLock()) serving->doWhatWasAsked();
   control.cancel();
   serving->stop();

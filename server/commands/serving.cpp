@@ -74,8 +74,6 @@ void Serving::serveLocked() {
   if (const std::uint16_t phonePort = lockedServer_->phonePort(); phonePort != 0) {
     settings_.application.syncPort = phonePort;
   }
-  const std::string url = "https://" + settings_.host + ":" + std::to_string(lockedServer_->port());
-  output_.tell("locked " + url, {{"locked", url}});
   if (!settings_.asksHub || !file || !server::HubUnlock::isPossible(config_, *file)) return;
   const std::lock_guard lock(mutex_);
   hubUnlock_ = std::make_shared<server::HubUnlock>(
@@ -95,13 +93,22 @@ void Serving::startApplication() {
     const std::lock_guard lock(mutex_);
     isOpen_ = true;
   }
+  if (isTelling_) tell();
+}
+
+void Serving::tell() {
+  isTelling_ = true;
   const std::string host = "https://" + settings_.host + ":";
+  const std::string url = host + std::to_string(port());
+  if (!application_) {
+    output_.tell("locked " + url, {{"locked", url}});
+    return;
+  }
   if (node_->isHeadquarters()) {
     const std::string sync = host + std::to_string(application_->syncPort());
     output_.tell("sync " + sync, {{"sync", sync}});
   }
-  const std::string ready = host + std::to_string(application_->port());
-  output_.tell("ready " + ready, {{"ready", ready}});
+  output_.tell("ready " + url, {{"ready", url}});
 }
 
 std::uint16_t Serving::port() const {

@@ -39,6 +39,8 @@ class Serving {
   // With a secret the node is opened, and what that throws is thrown; else it is served locked.
   // Throws Failure("node.in-use").
   void begin(const std::optional<crypto::SlotSecret>& secret);
+  // Tells where it answers, now and whenever that changes. Once commands can be taken.
+  void tell();
   // Runs a command of the control socket, in its thread.
   int run(const Command& command, const Options& options, Output& output);
 
@@ -76,6 +78,7 @@ class Serving {
   std::unique_ptr<server::LockedServer> lockedServer_;
   std::unique_ptr<server::Node> node_;
   std::unique_ptr<server::Application> application_;
+  bool isTelling_ = false;
   std::atomic<bool> isToLock_ = false;
   std::mutex mutex_;
   // All below guarded by mutex_.
