@@ -215,8 +215,10 @@ TEST_F(ApiTest, WhatIsMalformedIsRefusedInWords) {
   EXPECT_EQ(ask("POST", "/api/v1/session", {}, {{"user", 1}}).status, 400);
 }
 
-TEST_F(ApiTest, AnOfficeTakesNoEnrolments) {
-  EXPECT_EQ(ask("POST", "/api/v1/enrolment", {}, Json::object()).status, 404);
+TEST_F(ApiTest, AnOfficeTakesNobodyInWithoutAToken) {
+  const ClientResponse answer = ask("POST", "/api/v1/enrolment", {}, Json::object());
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(parseJson(answer.body)["code"], "enrolment.request-malformed");
 }
 
 }  // namespace
