@@ -11,6 +11,7 @@
 #include "storage/chunk_store.h"
 #include "storage/high_water_mark.h"
 #include "storage/store_schema.h"
+#include "sync/file_record.h"
 
 namespace waystation::server {
 namespace {
@@ -108,6 +109,10 @@ Node::Node(std::filesystem::path directory, const crypto::SlotSecret& secret,
   openKeys(secret);
   openReplica();
   takeErasureList(directory_, *replica_, *connections_);
+  // Of a run that was cut off between the two databases.
+  const storage::Connections::Lease writer = connections_->writer();
+  storage::Store store(*writer);
+  sync::dropFilesOfGone(*replica_, store);
 }
 
 Node::~Node() {
@@ -196,20 +201,14 @@ void Node::openReplica() {
   };
   settings.publicKey = signingKey_->publicKey();
   settings.signingKey = signingKey_.get();
+  settings.files = attachments_.get();
   settings.projection = [this, search = cases::searchProjection(programmes_)](
                             storage::Store& changed, std::int64_t row, const sync::Record* record) {
     search(changed, row, record);
     if (record != nullptr) access::followAccountRecord(changed, clock_, config().name, *record);
   };
   settings.urgent = programmes_.urgentValues();
-  settings.committed = [this](bool forHub, bool forLeaves) {
-    std::function<void(bool, bool)> listener;
-    {
-      const std::lock_guard<std::mutex> guard(listenerMutex_);
-      listener = listener_;
-    }
-    if (listener) listener(forHub, forLeaves);
-  };
+  settings.committed = [this](bool forHub, bool forLeaves) { tell(forHub, forLeaves); };
   replica_ = std::make_unique<sync::Replica>(*writer, clock_, random_, std::move(settings));
 }
 
@@ -247,6 +246,7 @@ sync::ErasureCounts Node::erase(const std::string& person, const std::vector<syn
   }
   storage::Store store(*writer);
   store.scrub();
+  sync::dropFilesOfGone(*replica_, store);
   writeErasureList(directory_, store, *replica_);
   return counts;
 }
@@ -296,6 +296,15 @@ crypto::KeyAndCertificate Node::authority() {
 
 sync::Admitted Node::admitted() {
   return cases::carryOutHandovers;
+}
+
+void Node::tell(bool forHub, bool forLeaves) {
+  std::function<void(bool, bool)> listener;
+  {
+    const std::lock_guard<std::mutex> guard(listenerMutex_);
+    listener = listener_;
+  }
+  if (listener) listener(forHub, forLeaves);
 }
 
 void Node::onCommitted(std::function<void(bool, bool)> listener) {

@@ -140,12 +140,15 @@ class Node {
 
   // Called after every commit that has news for the hub or for leaves; set once by the server.
   void onCommitted(std::function<void(bool forHub, bool forLeaves)> listener);
+  // There is something for the hub beside the records: bytes of files, or a wish for some.
+  void tellHub() { tell(true, false); }
 
  private:
   void openKeys(const crypto::SlotSecret& secret);
   void openAttachments();
   void openReplica();
   void openSealingKey(storage::Store& store);
+  void tell(bool forHub, bool forLeaves);
 
   std::filesystem::path directory_;
   mutable std::mutex configMutex_;

@@ -21,6 +21,23 @@ CREATE INDEX file_chunks_by_hash ON file_chunks(hash);
 CREATE TABLE names(
   file INTEGER NOT NULL REFERENCES files(row), name BLOB NOT NULL, PRIMARY KEY(file, name))
   WITHOUT ROWID;
+)sql",
+                                                      // What came under which name, and where it
+                                                      // has to go (storage/file_deliveries.h).
+                                                      R"sql(
+CREATE TABLE deliveries(
+  name BLOB PRIMARY KEY, file INTEGER NOT NULL, given BLOB NOT NULL, lacking INTEGER NOT NULL,
+  rank INTEGER NOT NULL, at_hub INTEGER NOT NULL DEFAULT 0, hub_lacks BLOB,
+  patience INTEGER NOT NULL DEFAULT 0, asked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE INDEX deliveries_for_hub ON deliveries(patience, rank, file)
+  WHERE lacking = 0 AND at_hub = 0 AND rank >= 0;
+CREATE INDEX deliveries_asked ON deliveries(rank, file) WHERE asked = 1 AND lacking > 0;
+CREATE TABLE uploads(
+  id BLOB PRIMARY KEY, root BLOB NOT NULL, details TEXT NOT NULL, begun_ms INTEGER NOT NULL)
+  WITHOUT ROWID;
+CREATE TRIGGER name_gone AFTER DELETE ON names BEGIN
+  DELETE FROM deliveries WHERE name = old.name AND file = old.file;
+END;
 )sql"};
   return migrations;
 }

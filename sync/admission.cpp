@@ -37,6 +37,7 @@ constexpr std::array kFieldRules = {
     FieldRule{"handover", "answer", Moment::kLater, Writer::kCustodian},
     FieldRule{"handover", "*", Moment::kBirth, Writer::kCustodian},
     FieldRule{"handover", "*", Moment::kLater, Writer::kHeadquarters},
+    FieldRule{"file", "*", Moment::kLater, Writer::kHeadquarters},
     FieldRule{"", "*", Moment::kAny, Writer::kHolder},
 };
 

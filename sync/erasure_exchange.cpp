@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "sync/byte_stream.h"
 #include "sync/erasure.h"
+#include "sync/file_record.h"
 
 namespace waystation::sync {
 namespace {
@@ -159,6 +160,7 @@ bool HubErasures::take(Replica& replica, storage::Connections& connections,
   if (isNew) {
     storage::Store store(*writer);
     store.scrub();
+    dropFilesOfGone(replica, store);
     replica.tellErased(store);
   }
   return true;
@@ -239,6 +241,7 @@ bool takeFromHub(Replica& replica, storage::Connections& connections, std::strin
   if (isNew) {
     storage::Store store(*writer);
     store.scrub();
+    dropFilesOfGone(replica, store);
     replica.tellErased(store);
   }
   return isNew || said.wantsAll;

@@ -34,6 +34,10 @@ enum class FrameType : std::uint8_t {
   kSubtree = 32,       // leaf: the phones and offices below it
   kReturned = 33,      // leaf: what the hub once fed and has lost, under its own seals
   kAhead = 34,         // leaf: copies of changes that do not wait their turn
+  kChunk = 50,         // both: a chunk of a file
+  kOffered = 51,       // leaf: files that the hub is not known to have
+  kLacking = 52,       // hub: which chunks of these it lacks
+  kAsked = 53,         // leaf: files that it wants the bytes of
 };
 
 // No frame is longer: a peer that announces more is refused before a byte of it is kept.

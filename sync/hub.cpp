@@ -51,7 +51,10 @@ void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey
 
 HubExchange::HubExchange(Replica& replica, storage::Connections& connections,
                          const std::string& leafName, Admitted admitted)
-    : replica_(replica), connections_(connections), admitted_(std::move(admitted)) {
+    : replica_(replica),
+      connections_(connections),
+      admitted_(std::move(admitted)),
+      files_(replica, connections) {
   const storage::Connections::Lease reader = connections_.reader();
   std::optional<storage::LeafRow> leaf = storage::Store(*reader).leafByName(leafName);
   if (!leaf) {
@@ -108,8 +111,9 @@ void HubExchange::receive(std::string_view bytes) {
         asideKnown_ = frame->payload;
         break;
       default:
-        // What is neither's is a later version's frame: passed over.
-        if (!erasures_.take(replica_, connections_, leaf_, *frame)) healingWords_.take(*frame);
+        // What is nobody's is a later version's frame: passed over.
+        if (erasures_.take(replica_, connections_, leaf_, *frame)) break;
+        if (!files_.take(leaf_, *frame)) healingWords_.take(*frame);
     }
   }
 }
@@ -376,6 +380,7 @@ std::string HubExchange::answer(std::size_t downBytes) {
   mayFeed = mayFeed && !lost_;
   if (mayFeed) static_cast<void>(addFeed(store, feedFrom_, downBytes, body));
   body += healing;
+  if (mayFeed) body += files_.answer(store, leaf_);
   return body + encodeFrame(FrameType::kEnd, more_ ? std::string_view("\x01", 1) : "");
 }
 

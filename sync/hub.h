@@ -10,6 +10,7 @@
 #include "storage/database.h"
 #include "sync/erasure.h"
 #include "sync/feed_codec.h"
+#include "sync/file_exchange.h"
 #include "sync/frame.h"
 #include "sync/healing.h"
 #include "sync/messages.h"
@@ -159,6 +160,7 @@ class HubExchange {
   bool byBundle_ = false;
   HealingWords healingWords_;
   HubErasures erasures_;
+  HubFiles files_;
   HealingCounts healing_;
   std::size_t changesIn_ = 0;
   std::size_t quarantined_ = 0;

@@ -57,7 +57,8 @@ LeafExchange::LeafExchange(Replica& replica, storage::Connections& connections,
       connections_(connections),
       key_(key),
       upBytes_(upBytes),
-      hub_(std::move(hub)) {}
+      hub_(std::move(hub)),
+      files_(replica, connections) {}
 
 void LeafExchange::addDigest(storage::Store& store) {
   StateSum sum{};
@@ -116,7 +117,9 @@ std::string LeafExchange::request() {
   body += erasures;
   if (!receipts_.empty()) body += encodeFrame(FrameType::kReceipts, encodeReceipts(receipts_));
   if (!asideKnown_.empty()) body += encodeFrame(FrameType::kAsideKnown, asideKnown_);
-  return body + subtree + changes + healingFrames_;
+  body += subtree + changes + healingFrames_;
+  // Behind all changes: where some are left, files wait for the next exchange.
+  return hub_.empty() && !moreUp_ ? body + files_.request() : body;
 }
 
 std::string LeafExchange::requestAhead(std::int64_t& after) {
@@ -176,6 +179,10 @@ void LeafExchange::welcome(const Welcome& welcome) {
     writeLeafState(store, hub_, state);
     work.commit();
   }
+  // What it has lost of records it may have lost of files.
+  if (hub_.empty() && (lost_ || welcome.rewind || state.feed.epoch != before.feed.epoch)) {
+    files_.forgetHub();
+  }
   outcome_.rewound = welcome.rewind;
   outcome_.agreement = welcome.agreement;
   outcome_.clockOffsetMs = welcome.clockMs - replica_.clock().nowMs();
@@ -203,7 +210,7 @@ void LeafExchange::receive(std::string_view bytes) {
       ended_ = true;
     } else if (frame->type == FrameType::kCertificates && welcomed_) {
       if (takeFromHub(replica_, connections_, frame->payload)) outcome_.more = true;
-    } else if (welcomed_) {
+    } else if (welcomed_ && !files_.take(*frame)) {
       healingWords_.take(*frame);
     }
   }
@@ -221,6 +228,7 @@ void LeafExchange::letGo() {
   const bool swept = any;
   for (const std::string& root : store.leaving()) {
     if (store.lastUpwardSeqOfRoot(root) > acknowledged || store.isHeldBelow(root)) continue;
+    if (hasFilesForHub(replica_, store, root)) continue;
     work.evict(root);
     store.removeLeaving(root);
     store.addReceipt(root);
@@ -229,6 +237,7 @@ void LeafExchange::letGo() {
   if (!any) return;
   work.commit();
   if (swept) store.scrub();
+  dropFilesOfGone(replica_, store);
   outcome_.more = true;  // the receipts want to go up
 }
 
@@ -255,6 +264,8 @@ ExchangeOutcome LeafExchange::finish() {
                   "rest follows when the link is back.");
   }
   outcome_.more = outcome_.more || moreUp_ || outcome_.rewound;
+  if (hub_.empty() && files_.finish()) outcome_.more = true;
+  outcome_.chunks = files_.moved();
   heal();
   letGo();
   takeBackDiscarded();

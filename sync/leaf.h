@@ -12,6 +12,7 @@
 #include "sync/bundle_format.h"
 #include "sync/erasure.h"
 #include "sync/feed_codec.h"
+#include "sync/file_exchange.h"
 #include "sync/frame.h"
 #include "sync/healing.h"
 #include "sync/messages.h"
@@ -44,8 +45,9 @@ struct ExchangeOutcome {
   std::size_t changesDown = 0;
   std::size_t rootsEntered = 0;
   std::size_t rootsLeft = 0;
-  bool more = false;     // either side has more to send: go on at once
-  bool rewound = false;  // the hub has less than this leaf thought
+  std::size_t chunks = 0;  // of files, that came or that the hub has said to have got
+  bool more = false;       // either side has more to send: go on at once
+  bool rewound = false;    // the hub has less than this leaf thought
   Agreement agreement = Agreement::kNotCompared;
   HealingCounts healing;           // what was mended, of a difference found in this one or before
   std::int64_t clockOffsetMs = 0;  // hub minus leaf, the way of the answer not taken off
@@ -59,6 +61,9 @@ class LeafExchange {
   // as for readLeafState().
   LeafExchange(Replica& replica, storage::Connections& connections, const crypto::SigningKey& key,
                std::size_t upBytes = 8 * 1024 * 1024, std::string hub = "");
+
+  // At most so many chunks of files each way.
+  void allowChunks(std::size_t up, std::size_t down) { files_.allow(up, down); }
 
   // The request's body; call once.
   std::string request();
@@ -113,6 +118,7 @@ class LeafExchange {
   Hello hello_;
   std::vector<std::string> receipts_;
   HealingWords healingWords_;
+  LeafFiles files_;
   std::string healingFrames_;
   std::vector<std::string> reportedErasures_;
   std::string asideKnown_;

@@ -40,6 +40,8 @@ struct ReplicaSettings {
   const crypto::SigningKey* signingKey = nullptr;  // borrowed; a hub seals with it what it feeds
   bool sealsChanges = false;  // its hub is not the root: what is saved here goes up sealed
   UrgentValues urgent = {};   // what does not wait its turn (sync/ahead.h)
+  // Borrowed: where the bytes of files are (storage/file_deliveries.h); null: none are kept here.
+  storage::Connections* files = nullptr;
 };
 
 // Where the chain of what goes up stands.
@@ -81,6 +83,7 @@ class Replica {
   const UrgentValues& urgent() const { return settings_.urgent; }
   // How many urgent changes were saved here since the start; from any thread.
   std::uint64_t urgentSaves() const { return urgentSaves_; }
+  storage::Connections* files() const { return settings_.files; }
 
  private:
   friend class Work;

@@ -16,6 +16,8 @@ using waystation::testing::makeNodeOfVersion;
 using waystation::testing::openNode;
 
 constexpr std::size_t kOld = 4;
+// Of the attachments, which are as this version of the program makes them.
+const std::string kEnding = "-" + std::to_string(storage::chunkMigrations().size()) + ".wsbackup";
 // Tables that the next step makes, and the last one.
 constexpr const char* kObstacles[] = {"devices", "returning_roots"};
 
@@ -66,7 +68,7 @@ TEST_F(Upgrade, IsDoneAtOpeningAndABackupOfTheOldDataStays) {
     EXPECT_EQ(storage::schemaVersion(*reader), storage::storeMigrations().size());
     EXPECT_EQ(storage::Store(*reader).meta("from before"), "the upgrade");
   }
-  const std::string name = "before-upgrade-from-" + std::to_string(kOld) + "-1.wsbackup";
+  const std::string name = "before-upgrade-from-" + std::to_string(kOld) + kEnding;
   EXPECT_EQ(backups(), std::vector<std::string>{name});
   EXPECT_EQ(codeOfOpening(), "");
   EXPECT_EQ(backups(), std::vector<std::string>{name}) << "one more for nothing";
@@ -88,7 +90,7 @@ TEST_F(Upgrade, ThatFailsLeavesTheOldDataWholeAndSaysWhatToDo) {
   plantAnObstacle(kObstacles[0]);
   std::string sentence;
   EXPECT_EQ(codeOfOpening(&sentence), "node.upgrade-failed");
-  const std::string name = "upgrading-from-" + std::to_string(kOld) + "-1.wsbackup";
+  const std::string name = "upgrading-from-" + std::to_string(kOld) + kEnding;
   EXPECT_NE(sentence.find(name), std::string::npos) << sentence;
   EXPECT_EQ(codeOfOpening(), "node.upgrade-failed");
   EXPECT_EQ(backups(), std::vector<std::string>{name}) << "starts must not fill the disk";
@@ -96,8 +98,8 @@ TEST_F(Upgrade, ThatFailsLeavesTheOldDataWholeAndSaysWhatToDo) {
   EXPECT_EQ(storage::Store(*open()).meta("from before"), "the upgrade");
   takeObstacleAway(kObstacles[0]);
   EXPECT_EQ(codeOfOpening(), "");
-  EXPECT_EQ(backups(), std::vector<std::string>{"before-upgrade-from-" + std::to_string(kOld) +
-                                                "-1.wsbackup"});
+  EXPECT_EQ(backups(),
+            std::vector<std::string>{"before-upgrade-from-" + std::to_string(kOld) + kEnding});
 }
 
 TEST_F(Upgrade, ThatFailsAfterSomeStepsKeepsTheBackupFromBeforeThem) {
@@ -108,7 +110,7 @@ TEST_F(Upgrade, ThatFailsAfterSomeStepsKeepsTheBackupFromBeforeThem) {
   EXPECT_LT(reached, storage::storeMigrations().size());
   EXPECT_EQ(codeOfOpening(), "node.upgrade-failed");
   EXPECT_EQ(backups(),
-            std::vector<std::string>{"upgrading-from-" + std::to_string(kOld) + "-1.wsbackup"});
+            std::vector<std::string>{"upgrading-from-" + std::to_string(kOld) + kEnding});
 }
 
 TEST_F(Upgrade, WithoutRoomForTheBackupChangesNothing) {

@@ -27,6 +27,9 @@ class TestNode {
             std::optional<std::string> tag = std::nullopt);
   std::optional<sync::Record> record(const sync::RecordId& id);
   std::string tag(const sync::RecordId& id);
+  // It keeps the bytes of files from now on, in memory too.
+  void keepFiles();
+  storage::Connections& files() { return *files_; }
   // A new start of the process on the same store.
   void restart();
   void setProjection(sync::Projection projection);  // and restarts
@@ -65,6 +68,7 @@ class TestNode {
   crypto::SigningKey key_;
   crypto::RecipientKey sealingKey_;
   std::unique_ptr<storage::Connections> connections_;
+  std::unique_ptr<storage::Connections> files_;
   std::unique_ptr<sync::Replica> replica_;
 };
 

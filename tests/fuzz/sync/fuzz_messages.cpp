@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "crypto/failure.h"
+#include "sync/file_exchange.h"
 #include "sync/frame.h"
 #include "sync/messages.h"
 #include "sync/reconcile.h"
@@ -38,7 +39,7 @@ void readFrames(std::string_view bytes) {
 }
 
 void readOne(std::uint8_t which, std::string_view payload) {
-  switch (which % 8) {
+  switch (which % 12) {
     case 0:
       return check(payload, sync::decodeHello, sync::encodeHello);
     case 1:
@@ -53,6 +54,14 @@ void readOne(std::uint8_t which, std::string_view payload) {
       return check(payload, sync::decodeComparison, sync::encodeComparison);
     case 6:
       return check(payload, sync::decodeIds, sync::encodeIds);
+    case 8:
+      return check(payload, sync::decodeOffered, sync::encodeOffered);
+    case 9:
+      return check(payload, sync::decodeLacking, sync::encodeLacking);
+    case 10:
+      return check(payload, sync::decodeAsked, sync::encodeAsked);
+    case 11:
+      return check(payload, sync::decodeChunk, sync::encodeChunk);
     default:
       return readFrames(payload);
   }

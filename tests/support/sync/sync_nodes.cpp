@@ -4,6 +4,8 @@
 
 #include <stdexcept>
 
+#include "storage/chunk_store.h"
+
 namespace waystation::testing {
 namespace {
 
@@ -65,7 +67,15 @@ void TestNode::restart() {
   settings.urgent = urgent_;
   settings.publicKey = key_.publicKey();
   settings.signingKey = &key_;
+  settings.files = files_.get();
   replica_ = std::make_unique<sync::Replica>(*writer, clock_, random_, std::move(settings));
+}
+
+void TestNode::keepFiles() {
+  std::unique_ptr<storage::Database> database = storage::Database::inMemory();
+  storage::ChunkStore::createTables(*database);
+  files_ = std::make_unique<storage::Connections>(std::move(database));
+  restart();
 }
 
 void TestNode::setProjection(sync::Projection projection) {
