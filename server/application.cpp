@@ -12,6 +12,7 @@
 #include "server/access/leaf_certificates.h"
 #include "server/access/phones.h"
 #include "server/audit.h"
+#include "server/cases/files.h"
 #include "server/http/api_routes.h"
 #include "server/http/static_files.h"
 #include "server/intake.h"
@@ -192,12 +193,12 @@ Json statusOf(Node& node) {
     status["quarantined"] = store.countQuarantine();
     status["records"] = store.countRecords("");
     const auto mark = storage::HighWaterMark::standing(store.database());
-    if (mark != storage::HighWaterMark::Finding::kCurrent) {
+    if (mark != storage::HighWaterMark::Finding::kCurrent)
       status["olderCopy"] = storage::sentenceOf(mark);
-    }
     addHealings(status, store);
   });
   if (isPageKeyRotationUnfinished(node)) status["pageKeys"] = {{"unfinished", true}};
+  status["filesUp"] = cases::countFilesForHub(node);
   std::error_code ignored;
   status["diskFreeBytes"] = std::filesystem::space(node.directory(), ignored).available;
   status["certificateDays"] = certificateDays(node);

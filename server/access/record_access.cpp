@@ -2,14 +2,17 @@
 
 #include "crypto/failure.h"
 #include "server/audit.h"
+#include "sync/file_record.h"
 
 namespace waystation::access {
 namespace {
 
 using http::Json;
 
-// A kind of the product's own, in no programme: it belongs where its root belongs.
-constexpr std::string_view kHandoverKind = "handover";
+// Kinds of the product's own, in no programme: they belong where their root belongs.
+bool isOfTheRoot(std::string_view kind) {
+  return kind == "handover" || kind == sync::kFileKind;
+}
 constexpr std::string_view kNewMark = "new:";
 
 Failure malformed(const std::string& what) {
@@ -41,8 +44,7 @@ storage::RecordRow rowOf(server::Node& node, std::string_view uuid) {
 Decision RecordAccess::judge(Action action, const Place& place) const {
   const cases::Programmes& programmes = node_.programmes();
   const cases::Pack* rootPack = programmes.findPackOf(place.rootKind);
-  const cases::Pack* pack =
-      place.kind == kHandoverKind ? rootPack : programmes.findPackOf(place.kind);
+  const cases::Pack* pack = isOfTheRoot(place.kind) ? rootPack : programmes.findPackOf(place.kind);
   return decide(account_, action,
                 {pack, place.rootKind.empty() ? pack : rootPack, place.isDisposable});
 }
@@ -89,6 +91,10 @@ Decision RecordAccess::requireRead(std::string_view uuid, const char* deed) {
     });
   }
   return decision;
+}
+
+void RecordAccess::requireWrite(std::string_view uuid) {
+  require(Action::kWriteRecord, placeOf(uuid), uuid);
 }
 
 void RecordAccess::requireAnswer(std::string_view handoverUuid) {

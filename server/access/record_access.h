@@ -20,6 +20,7 @@ class RecordAccess {
   // for what is hidden from them leaves an entry in the audit log.
   // `deed`: what is noted where the record is one whose reading leaves an entry.
   Decision requireRead(std::string_view uuid, const char* deed);
+  void requireWrite(std::string_view uuid);
   void requireAnswer(std::string_view handoverUuid);  // accepting or declining one
   void requireHandOver(std::string_view rootUuid);
 

@@ -10,6 +10,7 @@
 #include "server/http/json.h"
 #include "sync/custody.h"
 #include "sync/deletion.h"
+#include "sync/file_record.h"
 #include "sync/leaf.h"
 
 namespace waystation::cases {
@@ -155,6 +156,8 @@ class SaveRequest {
     const std::optional<sync::Record> current = work_.record(id);
     if (!current) throw notFound();
     const std::string kindName = current->kind();
+    // A file is written once; it can be deleted and restored.
+    if (kindName == sync::kFileKind && fields.empty()) return;
     programmes_.checkEdit(kindName, fields);
     Json whole = shownFields(programmes_, *current);
     for (const auto& [name, value] : fields.items()) whole[name] = value;

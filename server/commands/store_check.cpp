@@ -3,6 +3,7 @@
 #include "crypto/hash.h"
 #include "server/audit.h"
 #include "storage/chunk_store.h"
+#include "storage/file_deliveries.h"
 #include "storage/verify.h"
 #include "sync/deletion.h"
 #include "sync/replica.h"
@@ -207,6 +208,9 @@ void checkAttachments(server::Node& node, Output& output, CheckReport& report) {
   storage::ChunkStore chunks(snapshot.store.database());
   report.attachments = static_cast<std::uint64_t>(chunks.countFiles());
   for (std::string& damage : chunks.findDamage([&] { output.throwIfCancelled(); })) {
+    report.add(std::move(damage), kMendStore);
+  }
+  for (std::string& damage : storage::FileDeliveries(snapshot.store.database()).findDamage()) {
     report.add(std::move(damage), kMendStore);
   }
 }

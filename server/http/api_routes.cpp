@@ -12,6 +12,7 @@
 #include "server/cases/quarantine_service.h"
 #include "server/cases/record_service.h"
 #include "server/http/account_routes.h"
+#include "server/http/file_routes.h"
 #include "server/version.h"
 
 namespace waystation::http {
@@ -300,6 +301,7 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
   addPeopleRoutes(router, node, entrance);
   addReadingRoutes(router, node, entrance);
   addWritingRoutes(router, node, entrance);
+  addFileRoutes(router, node, entrance);
   addQuarantineRoutes(router, node, entrance);
   addAuditRoutes(router, node, entrance);
   addLockRoute(router, node, entrance, std::move(sources.lock));

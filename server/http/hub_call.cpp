@@ -1,5 +1,6 @@
 #include "server/http/hub_call.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "crypto/failure.h"
@@ -18,7 +19,16 @@ bool isOfTheLine(const Failure& failure) {
   return failure.code().starts_with("net.") && !failure.code().starts_with("net.answer");
 }
 
+constexpr std::chrono::milliseconds kQuick{500};
+constexpr std::chrono::milliseconds kSlow{2'000};
+constexpr std::size_t kMostChunks = 32;
+
 }  // namespace
+
+void ChunkWindow::carried(std::chrono::milliseconds time) {
+  if (time <= kQuick) chunks_ = std::min(2 * chunks_, kMostChunks);
+  if (time > kSlow) chunks_ = std::max<std::size_t>(chunks_ / 2, 1);
+}
 
 Failure refusalOf(const ClientResponse& response) {
   try {
@@ -73,17 +83,26 @@ sync::ExchangeOutcome HubCall::exchange(Client& client, std::size_t upBytes,
     if (!leaf_) {
       leaf_ = std::make_unique<sync::LeafExchange>(node_.replica(), node_.connections(),
                                                    node_.signingKey(), upBytes);
+      const std::size_t chunks = chunkWindow_.chunks();
+      leaf_->allowChunks(upBytes == 0 ? 0 : chunks, chunks);
       body_ = leaf_->request();
       name_ = crypto::toHex(node_.random().bytes(kNameBytes));
       answered_ = 0;
       from = 0;
     }
+    const auto begun = std::chrono::steady_clock::now();
     const ClientResponse answer = send(client, from, headers);
     if (answer.status != 200) throw refusalOf(answer);
     answerHeaders_ = answer.headers;
     const std::unique_ptr<sync::LeafExchange> whole = std::move(leaf_);
-    return whole->finish();
+    const sync::ExchangeOutcome outcome = whole->finish();
+    if (outcome.chunks > 0) {
+      chunkWindow_.carried(std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::steady_clock::now() - begun));
+    }
+    return outcome;
   } catch (const Failure& failure) {
+    chunkWindow_.cut();
     if (!isOfTheLine(failure)) leaf_.reset();
     throw;
   } catch (...) {

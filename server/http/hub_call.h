@@ -18,6 +18,19 @@ namespace waystation::http {
 // What the hub said instead of an answer.
 Failure refusalOf(const ClientResponse& response);
 
+// How many chunks of files one exchange carries each way: as many as the line takes in about two
+// seconds, and never none. What is saved meanwhile waits for no more than these.
+class ChunkWindow {
+ public:
+  std::size_t chunks() const { return chunks_; }
+  // An exchange that carried some took so long.
+  void carried(std::chrono::milliseconds time);
+  void cut() { chunks_ = 1; }
+
+ private:
+  std::size_t chunks_ = 1;
+};
+
 // The exchanges of a leaf with its hub, one after the other. One that the line cut goes on where it
 // was: the hub keeps what it had of it for some minutes (docs/spec/sync.md, "A cut exchange").
 class HubCall {
@@ -59,6 +72,7 @@ class HubCall {
   std::map<std::string, std::string> answerHeaders_;
   std::optional<std::chrono::milliseconds> roundTrip_;
   std::uint64_t answered_ = 0;  // bytes of the answer that have come
+  ChunkWindow chunkWindow_;
   std::uint64_t bytesUp_ = 0;
   std::uint64_t bytesDown_ = 0;
 };

@@ -25,7 +25,9 @@ constexpr int kMostWithoutGain = 3;
 constexpr std::size_t kMostBytesUp = std::size_t{8} << 20;
 
 bool isGain(const sync::ExchangeOutcome& outcome) {
-  return outcome.changesUp + outcome.changesDown + outcome.rootsEntered + outcome.rootsLeft > 0 ||
+  return outcome.changesUp + outcome.changesDown + outcome.rootsEntered + outcome.rootsLeft +
+                 outcome.chunks >
+             0 ||
          outcome.healing.any();
 }
 
@@ -234,6 +236,7 @@ ExchangeSummary SyncClient::exchange(bool evenPaused, bool& more) {
     const sync::ExchangeOutcome outcome = callHub(*client, afterCut);
     summary.changesUp = outcome.changesUp;
     summary.changesDown = outcome.changesDown;
+    summary.chunks = outcome.chunks;
     summary.ok = true;
     more = outcome.more;
     noteOutcome(outcome);
@@ -349,7 +352,7 @@ ExchangeSummary SyncClient::syncNow(const Progress& progress) {
     total.changesDown += one.changesDown;
     if (!one.ok) throw Failure(one.code, one.error);
     if (progress) progress(total);
-    without = one.changesUp + one.changesDown == 0 ? without + 1 : 0;
+    without = one.changesUp + one.changesDown + one.chunks == 0 ? without + 1 : 0;
     if (without > 2 * kMostWithoutGain) {
       throw Failure("sync.no-progress",
                     "Headquarters and this office both have more to send and nothing moves. "

@@ -38,6 +38,7 @@ struct ExchangeSummary {
   std::uint64_t roundTrips = 0;  // exchanges, and two for each connection opened
   std::size_t changesUp = 0;
   std::size_t changesDown = 0;
+  std::size_t chunks = 0;  // of files, both ways
   bool ok = false;
   std::string code;   // of the failure, or empty
   std::string error;  // its sentence

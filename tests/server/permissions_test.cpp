@@ -5,6 +5,8 @@
 #include <set>
 #include <sstream>
 
+#include "crypto/hash.h"
+#include "server/cases/files.h"
 #include "server/http/api_routes.h"
 #include "server/http/sync_endpoint.h"
 #include "sync/replica.h"
@@ -72,6 +74,8 @@ struct Case {
   std::string plainField;
   std::string root;
   std::string handover;
+  std::string file;    // whose name and content hold the secret
+  std::string upload;  // that is not finished
 };
 
 struct Person {
@@ -143,7 +147,25 @@ class Permissions : public ::testing::Test {
       work.save("amina", {asked});
       return asked.record.uuid();
     });
+    made.file = attach(made.root, kSecret, true);
+    made.upload = attach(made.root, "unfinished", false);
     cases_.push_back(made);
+  }
+
+  // Answers the file's record, or the upload.
+  std::string attach(const std::string& root, const std::string& content, bool isFinished) {
+    const std::string hash = crypto::toHex(crypto::view(crypto::sha256(content)));
+    const Json begun =
+        cases::beginUpload(node(), {{"root", root},
+                                    {"name", content + ".txt"},
+                                    {"size", content.size()},
+                                    {"sha256", hash},
+                                    {"chunks", {hash}},
+                                    {"thumbnail", crypto::toBase64Url("\xff\xd8\xff" + content)}});
+    const std::string upload = begun.at("upload").get<std::string>();
+    if (!isFinished) return upload;
+    cases::putChunk(node(), upload, "0", content);
+    return cases::finishUpload(node(), "amina", upload).at("record").get<std::string>();
   }
 
   // As if headquarters had handed it over; until its next save.
@@ -248,7 +270,13 @@ std::vector<Permissions::Probe> Permissions::probes(const std::string& call, con
   if (call == "POST /api/v1/handovers") {
     body = {{"root", about.root}, {"to", "NOWHERE"}, {"why", "moved"}};
   }
-  const std::string id = path.find("handovers") == std::string::npos ? about.root : about.handover;
+  if (call == "POST /api/v1/files") body = {{"root", about.root}};
+  if (call == "GET /api/v1/files") {
+    return {{"", letterOf(ask(person, method, path + "?root=" + about.root), true)}};
+  }
+  std::string id = path.find("handovers") == std::string::npos ? about.root : about.handover;
+  if (path.find("files") != std::string::npos) id = method == "GET" ? about.file : about.upload;
+  if (const std::size_t at = path.find("{n}"); at != std::string::npos) path.replace(at, 3, "0");
   if (const std::size_t at = path.find("{id}"); at != std::string::npos) path.replace(at, 4, id);
   if (const std::size_t at = path.find("{name}"); at != std::string::npos) {
     path.replace(at, 6, "nobody");
@@ -301,6 +329,7 @@ void Permissions::checkRow(const Row& row) {
   std::string path = row.call.substr(row.call.find(' ') + 1);
   if (const std::size_t at = path.find("{id}"); at != std::string::npos) path.replace(at, 4, "x");
   if (const std::size_t at = path.find("{name}"); at != std::string::npos) path.replace(at, 6, "x");
+  if (const std::size_t at = path.find("{n}"); at != std::string::npos) path.replace(at, 3, "0");
   EXPECT_EQ(client_->send(row.call.substr(0, row.call.find(' ')), path).status, 401) << row.call;
   ++cells_;
 }
