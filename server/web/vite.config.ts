@@ -16,6 +16,7 @@ export default defineConfig({
     environment: 'happy-dom',
     include: ['tests/**/*.test.{ts,tsx}'],
     restoreMocks: true,
+    testTimeout: 30_000,
     poolOptions: { forks: { maxForks: 2, minForks: 1 } },
   },
 });

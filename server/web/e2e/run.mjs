@@ -144,6 +144,49 @@ class Story {
     await this.editShown(this.caseKind, this.caseId, `${this.token} case`);
   }
 
+  /** A picture of several parts, as the browser itself would encode one. */
+  async drawPhoto() {
+    const base64 = await this.page.evaluate(async () => {
+      const canvas = document.createElement('canvas');
+      canvas.width = 640;
+      canvas.height = 480;
+      const context = canvas.getContext('2d');
+      for (let y = 0; y < 480; y += 4) {
+        for (let x = 0; x < 640; x += 4) {
+          context.fillStyle = `hsl(${(x * 7 + y * 13) % 360} 60% ${30 + ((x ^ y) % 40)}%)`;
+          context.fillRect(x, y, 4, 4);
+        }
+      }
+      return canvas.toDataURL('image/jpeg', 0.9).split(',')[1];
+    });
+    return Buffer.from(base64, 'base64');
+  }
+
+  async attachPhoto() {
+    const { page, caseId } = this;
+    const photo = await this.drawPhoto();
+    const name = `${this.token} camp.jpg`;
+    await page.goto(`${this.options.url}/records/${caseId}`);
+    await page
+      .getByLabel('Add files')
+      .setInputFiles({ name, mimeType: 'image/jpeg', buffer: photo });
+    await page.getByRole('link', { name }).waitFor();
+    const [file] = (await this.api.get(`/files?root=${caseId}`)).files;
+    check(file.size === photo.length && file.here, 'the server does not hold the photo');
+    check(file.chunks > 1, 'the photo is too small to go in parts');
+    const row = page.locator('.file', { hasText: name });
+    await row.locator('img').waitFor();
+    const width = await row.locator('img').evaluate(async (image) => {
+      await image.decode();
+      return image.naturalWidth;
+    });
+    check(width === 240, `the small picture is ${width} pixels wide`);
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name }).click();
+    const saved = await readFile(await (await download).path());
+    check(saved.equals(photo), 'what was saved is not the photo');
+  }
+
   async warnOfLeaving() {
     const { page, caseKind } = this;
     const field = wordField(caseKind, false);
@@ -247,6 +290,7 @@ const kSteps = [
   ['says where the record stands', 'seeDurability'],
   ['opens a case for the person', 'openCase'],
   ['edits and saves the case', 'editCase'],
+  ['attaches a photo, shows it small and saves it byte for byte', 'attachPhoto'],
   ['warns before unsaved edits are lost', 'warnOfLeaving'],
   ['keeps both values of edits made apart', 'makeConflict'],
   ['shows both values and settles with one', 'settleConflict'],

@@ -2,6 +2,7 @@ import type {
   Edit,
   Exchange,
   FieldValue,
+  FilesAnswer,
   HistoryEntry,
   RecordAnswer,
   Sibling,
@@ -49,6 +50,9 @@ export class FakeApi {
   /** Answers the next call of that path ("POST /changes") instead of the fake itself. */
   readonly instead = new Map<string, () => Answer | Promise<Answer>>();
   sync: Partial<SyncAnswer> = {};
+  files: FilesAnswer = { files: [], unfinished: [] };
+  /** "HEAD /files/ID": what was asked for. */
+  readonly wanted: string[] = [];
   private readonly records = new Map<string, Stored>();
   private saves = 0;
 
@@ -124,6 +128,11 @@ export class FakeApi {
     if (path === '/changes' && method === 'POST') {
       return this.change((body as { edits: Edit[] }).edits);
     }
+    if (top === 'files' && method === 'HEAD') {
+      this.wanted.push(path);
+      return { status: 409, body: undefined };
+    }
+    if (path === '/files' && method === 'GET') return { status: 200, body: this.files };
     if (top === 'records' && id === undefined) return this.search(query);
     if (top === 'records' && id !== undefined && below === 'history') {
       const entries = [...(this.records.get(id)?.entries ?? [])].reverse();

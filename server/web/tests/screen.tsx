@@ -1,8 +1,11 @@
-import { cleanup, render } from '@testing-library/preact';
+import { cleanup, configure, render } from '@testing-library/preact';
 import { afterEach } from 'vitest';
 import { AppStore } from '../src/store/app';
 import { App } from '../src/ui/app';
 import { type FakeApi, filledApi } from './fake_api';
+
+// The usual second is too short where the machine is busy: what does not come is still found out.
+configure({ asyncUtilTimeout: 10_000 });
 
 afterEach(() => {
   cleanup();

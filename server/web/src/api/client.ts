@@ -3,8 +3,11 @@ import type {
   AccountRecordsAnswer,
   AccountsAnswer,
   AuditAnswer,
+  BegunUpload,
   ChangeAnswer,
   Edit,
+  FileDescription,
+  FilesAnswer,
   HistoryAnswer,
   Me,
   Page,
@@ -178,6 +181,32 @@ export class ApiClient {
     await this.call('POST', '/handovers', { root, to, why });
   }
 
+  files(root: string, signal?: AbortSignal): Promise<FilesAnswer> {
+    return this.get<FilesAnswer>(`/files${queryString({ root })}`, signal);
+  }
+
+  beginUpload(root: string, file: FileDescription): Promise<BegunUpload> {
+    return this.call<BegunUpload>('POST', '/files', { root, ...file });
+  }
+
+  /** Resolves once the part is on this office's disk. */
+  async putChunk(upload: string, place: number, bytes: Blob): Promise<void> {
+    await this.call('PUT', `/files/${encodeURIComponent(upload)}/chunks/${place}`, bytes);
+  }
+
+  async finishUpload(upload: string): Promise<void> {
+    await this.call('POST', `/files/${encodeURIComponent(upload)}/finish`, {});
+  }
+
+  /** Has headquarters asked for the bytes where they are not here; they come over the link. */
+  async wantFile(id: string, part: '' | '/thumbnail'): Promise<void> {
+    try {
+      await this.call('HEAD', `/files/${encodeURIComponent(id)}${part}`);
+    } catch (error) {
+      if (!(error instanceof ApiProblem) || error.status !== 409) throw error;
+    }
+  }
+
   private get<T>(path: string, signal?: AbortSignal): Promise<T> {
     return this.call<T>('GET', path, undefined, signal);
   }
@@ -213,9 +242,12 @@ export class ApiClient {
     if (signal?.aborted) end();
     const timer = setTimeout(end, kTimeoutMilliseconds);
     const headers: Record<string, string> = { Accept: 'application/json' };
-    if (method !== 'GET') headers['Content-Type'] = 'application/json';
+    const isBytes = body instanceof Blob;
+    if (method !== 'GET') {
+      headers['Content-Type'] = isBytes ? 'application/octet-stream' : 'application/json';
+    }
     const init: RequestInit = { method, headers, signal: ending.signal, cache: 'no-store' };
-    if (body !== undefined) init.body = JSON.stringify(body);
+    if (body !== undefined) init.body = isBytes ? body : JSON.stringify(body);
     try {
       return await this.send(`/api/v1${path}`, init);
     } catch (error) {

@@ -185,6 +185,59 @@ export interface HistoryEntry {
   readonly masked?: readonly string[];
 }
 
+/** Where the bytes of a file are; chunks are its parts of 32 KiB. */
+export interface FileStanding {
+  readonly here: boolean;
+  readonly atHq: boolean;
+  readonly asked: boolean;
+  readonly chunks: number;
+  readonly chunksHere: number;
+  readonly chunksSent: number;
+}
+
+export interface FileAnswer extends FileStanding {
+  readonly id: string;
+  readonly size: number;
+  readonly by: string;
+  readonly office: string;
+  readonly at: string;
+  /** Left out, with all below, where this person may not see it. */
+  readonly name?: string;
+  readonly type?: string;
+  readonly tag?: string;
+  readonly thumbnail?: FileStanding | null;
+}
+
+export interface UnfinishedUpload {
+  readonly upload: string;
+  readonly name: string;
+  readonly size: number;
+  readonly chunks: number;
+  readonly chunksHere: number;
+}
+
+export interface FilesAnswer {
+  readonly files: readonly FileAnswer[];
+  readonly unfinished: readonly UnfinishedUpload[];
+}
+
+/** What an upload begins with: the hashes are SHA-256 in hexadecimal. */
+export interface FileDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly chunks: readonly string[];
+  readonly thumbnail?: string;
+}
+
+export interface BegunUpload {
+  readonly upload?: string;
+  readonly missing?: readonly number[];
+  /** Where the root has that very file already. */
+  readonly record?: string;
+}
+
 /** What the audit log notes, by the server's names. */
 export const kDeeds = [
   'login',
@@ -202,6 +255,8 @@ export const kDeeds = [
   'read',
   'read-history',
   'listed',
+  'listed-files',
+  'read-file',
   'refused',
   'handover-asked',
   'handover-accepted',

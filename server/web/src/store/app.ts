@@ -1,4 +1,5 @@
 import { ApiClient } from '../api/client';
+import { describeFile } from '../files/description';
 import { Activity } from './activity';
 import { DraftStore } from './draft';
 import { LanguageStore } from './language';
@@ -7,6 +8,7 @@ import { NameStore } from './names';
 import { Observable } from './observable';
 import { Router } from './router';
 import { SessionStore } from './session';
+import { UploadStore } from './uploads';
 
 // As long as the server lets a session of a shared computer stand idle.
 const kIdleMilliseconds = 15 * 60_000;
@@ -22,6 +24,7 @@ export class AppStore {
   readonly router = new Router(() => this.drafts.hasUnsaved());
   readonly link: LinkStore;
   readonly names: NameStore;
+  readonly uploads: UploadStore;
   /** Said once to people who listen to the screen. */
   readonly announcement = new Observable('');
   private readonly activity = new Activity();
@@ -32,10 +35,8 @@ export class AppStore {
       send === undefined ? { onSignedOut } : { onSignedOut, fetch: send },
     );
     this.names = new NameStore((id) => this.client.record(id));
-    this.link = new LinkStore(
-      this.client,
-      () => !document.hidden && this.activity.idleMilliseconds() < kWatchedMilliseconds,
-    );
+    this.uploads = new UploadStore(this.client, describeFile);
+    this.link = new LinkStore(this.client, () => this.isWatched());
     this.session = new SessionStore(this.client, (me, before) => {
       this.language.suggest(me.language);
       this.activity.touched();
@@ -78,7 +79,13 @@ export class AppStore {
     } else {
       this.link.stop();
       this.names.forget();
+      this.uploads.forget();
     }
+  }
+
+  /** Whether a person looks at this page: only then it asks the server by itself. */
+  isWatched(): boolean {
+    return !document.hidden && this.activity.idleMilliseconds() < kWatchedMilliseconds;
   }
 
   private endWhenIdle(): void {

@@ -7,6 +7,7 @@ import { ConflictPanel } from './conflict_panel';
 import { DurabilityLine } from './durability_line';
 import { LinkTo, Loading, PageHeading, ProblemNotice } from './elements';
 import { FieldValueText } from './field_value';
+import { FilesPanel } from './files_panel';
 import { HandoverButton } from './handover_dialog';
 import { type Loaded, useApp, useLoad, useNames, useProgrammes, useTitle, useTranslator } from './hooks';
 import { RecordForm } from './record_form';
@@ -134,6 +135,7 @@ function Reading({ record, definition }: { record: RecordAnswer; definition: Kin
       </div>
       <RecordView definition={definition} record={record} />
       <OpenFor record={record} />
+      {definition.root && <FilesPanel root={record.id} />}
       {definition.root && <RelatedRecords root={record} />}
     </>
   );
