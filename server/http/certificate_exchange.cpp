@@ -107,9 +107,11 @@ bool CertificateKeeper::renewOwn(Client& client) {
   const auto now = std::chrono::steady_clock::now();
   const std::string before = office_.identity().tls.certificatePem;
   const bool isDue = now >= nextOwn_ && access::isDue(before, office_.clock().nowMs() / 1000);
-  if (!isDue && !office_.read(access::hasOtherHosts)) return false;
+  const bool hasOthers = office_.read(access::hasOtherHosts);
+  if (!isDue && !hasOthers) return false;
   const std::vector<std::string> hosts = office_.read(access::ownHosts);
   access::takeOwn(office_, asked(office_, client, kOwn, hosts), hosts);
+  hasOtherHosts_ = hasOtherHosts_ || hasOthers;
   nextOwn_ = now + kBetweenRenewals;
   return true;
 }
@@ -127,8 +129,10 @@ void CertificateKeeper::keepDoor(Client& client) {
   const auto steadyNow = std::chrono::steady_clock::now();
   const bool isDue = steadyNow >= nextDoor_ && !before.door.certificatePem.empty() &&
                      access::isDue(before.door.certificatePem, office_.clock().nowMs() / 1000);
-  if (isDue || before.door.certificatePem.empty() || now.authorityPem != before.authorityPem) {
+  if (isDue || hasOtherHosts_ || before.door.certificatePem.empty() ||
+      now.authorityPem != before.authorityPem) {
     now.door = asked(office_, client, kLocked, office_.read(access::ownHosts));
+    hasOtherHosts_ = false;
     nextDoor_ = steadyNow + kBetweenRenewals;
   }
   if (now == before) return;

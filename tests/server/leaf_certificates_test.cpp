@@ -139,11 +139,19 @@ TEST_F(Certificates, OneWhoseTimeIsOverLocksNoneOfTheOfficesPeopleOut) {
 TEST_F(Certificates, BrowsersGetARenewedOneWithoutARestart) {
   office_.start();
   EXPECT_FALSE(shows(office_, "nbo.example.org"));
+  office_.link().syncNow();
+  const auto locked = [&] { return server::readLockedFile(office_.node().directory())->door; };
+  const crypto::KeyAndCertificate before = locked();
   setOwnHosts(office_.node(), {"NBO.example.org", "192.168.1.10"});
   office_.link().syncNow();
   EXPECT_TRUE(shows(office_, "nbo.example.org"));
   EXPECT_TRUE(shows(office_, "192.168.1.10"));
   EXPECT_TRUE(shows(office_, "NBO"));
+  // What it shows while it is locked names them too, from the next exchange on.
+  EXPECT_TRUE(server::testing::waitUntil([&] {
+    office_.link().syncNow();
+    return locked() != before;
+  }));
   setOwnHosts(hq_.node(), {"hq.example.org"});
   EXPECT_TRUE(renewOwn(hq_.node()));
   hq_.application().certificateChanged();
