@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "sync/byte_stream.h"
 #include "sync/leaf.h"
+#include "sync/scopes.h"
 
 namespace waystation::sync {
 namespace {
@@ -110,6 +111,7 @@ std::size_t destroy(Work& work, const std::vector<RecordId>& named, const std::s
       roots.insert(row->root);
       ++records;
     }
+    releaseNamedBelow(work, id.bytes());
     store.eraseRoot(id.bytes());
   }
   for (const std::string& root : roots) work.resum(root);

@@ -39,6 +39,7 @@ void enrolLeaf(Work& work, const std::string& name, const std::string& publicKey
     refillFeed(work, *known);
     return;
   }
+  if (store.leaves().empty()) followAllReferences(work);
   storage::LeafRow leaf;
   leaf.name = name;
   leaf.publicKey = publicKey;

@@ -36,6 +36,19 @@ bool mayWriteUnder(storage::Store& store, ReplicaId replica, const storage::Devi
                      [&](const auto& row) { return row.home == device.name; });
 }
 
+// The change without edits of what was erased.
+Change leftOf(storage::Store& store, Change change) {
+  if (!touchesErased(store, change)) return change;
+  std::erase_if(change.edits, [&](const Edit& edit) {
+    return touchesErased(store, {change.dot, change.time, change.author, {edit}});
+  });
+  return change;
+}
+
+void countLate(Work& work, const Change& change) {
+  static_cast<void>(withoutErased(work, change));
+}
+
 }  // namespace
 
 // How a change has come.
@@ -229,8 +242,11 @@ void HubExchange::ahead(const std::vector<Change>& copies) {
 void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& received,
                         std::string_view whole) {
   storage::Store& store = work.store();
-  const Change change = withoutErased(work, received);
-  if (change.edits.empty()) return;
+  const Change change = leftOf(store, received);
+  if (change.edits.empty()) {
+    countLate(work, received);
+    return;
+  }
   const std::string body = encodeChange(change);
   const bool isItsOwn = arrival.isItsOwn;
   const storage::LeafRow& carrier = arrival.carrier;
@@ -256,6 +272,7 @@ void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& receiv
   }
   if (judgement.letsIn() && !origin.carry) judgement = judge(work, origin.leaf, under, change);
   if (!judgement.letsIn() && arrival.isAhead) return;
+  if (!judgement.letsIn() || origin.carry) countLate(work, received);
   if (!judgement.letsIn()) {
     const bool isWhole = origin.proof && body == whole;
     keepAside(work, carrier, under, change, judgement,
@@ -263,11 +280,15 @@ void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& receiv
     ++quarantined_;
     return;
   }
-  origin.passage.sealed = origin.proof.has_value() && replica_.hasHub() && body == whole;
-  const std::int64_t seq =
-      origin.carry ? work.carry(change) : work.apply(change, origin.leaf.leaf, origin.passage);
+  origin.passage.sealed = origin.proof.has_value() && replica_.hasHub();
+  const std::int64_t seq = origin.carry ? work.carry(origin.passage.sealed ? received : change)
+                                        : work.apply(received, origin.leaf.leaf, origin.passage);
   store.dropQuarantined(body);
-  if (seq != 0 && origin.passage.sealed) store.putSealed(seq, kept(store, *origin.proof));
+  if (seq != 0 && origin.passage.sealed) {
+    store.putSealed(seq, kept(store, *origin.proof));
+    // Its seal is over the whole: what was erased of it goes once the hub has it.
+    if (body != whole) store.addErasureWaiting(seq);
+  }
   if (!replica_.hasHub()) flagLate(work, origin.leaf, change);
   ++changesIn_;
   if (admitted_ && !origin.carry) admitted_(work, origin.leaf, change);

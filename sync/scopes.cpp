@@ -13,10 +13,11 @@ namespace {
 
 using storage::FeedType;
 
+void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::string& root);
+
 // A named root stays where its own fields say so or another root in scope still names it; else what
 // it names goes in the same way.
-void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::string& root) {
-  release(work, leaf.leaf, root);
+void releaseNamed(Work& work, const storage::LeafRow& leaf, const std::string& root) {
   for (const std::string& named : work.store().namedBy(root)) {
     const std::optional<storage::RootRow> row = work.store().root(named);
     if (!row || isMeantFor(*row, leaf, work.replica().node()) ||
@@ -24,6 +25,11 @@ void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::strin
       continue;
     if (!work.store().isNamedInScope(leaf.leaf, named, root)) releaseWithNamed(work, leaf, named);
   }
+}
+
+void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::string& root) {
+  release(work, leaf.leaf, root);
+  releaseNamed(work, leaf, root);
 }
 
 bool changesHolders(const Edit& edit) {
@@ -50,17 +56,20 @@ class FanOut {
         knowing_(roundabout ? 0 : fromLeaf) {}
 
   // Scopes follow what the root says of itself, changed by this very change.
-  void followRoot(const std::string& root, const storage::LeafRow& leaf) {
+  void followRoot(const std::string& root, const std::vector<storage::LeafRow>& leaves) {
     const std::optional<storage::RootRow> row = store_.root(root);
     if (!row) return;
-    const bool meant = isMeantFor(*row, leaf, work_.replica().node());
-    const bool holds = store_.inScope(leaf.leaf, root);
-    if (meant && !holds && leaf.leaf == knowing_) {
-      store_.addScope(leaf.leaf, root);  // it made the root: it has it
-    } else if (meant && !holds) {
-      grantWithNamed(leaf.leaf, root);
-    } else if (!meant && holds) {
-      releaseWithNamed(work_, leaf, root);
+    const std::vector<std::int64_t> holders = store_.leavesInScope(root);
+    for (const storage::LeafRow& leaf : leaves) {
+      const bool meant = isMeantFor(*row, leaf, work_.replica().node());
+      const bool holds = std::find(holders.begin(), holders.end(), leaf.leaf) != holders.end();
+      if (meant && !holds && leaf.leaf == knowing_) {
+        store_.addScope(leaf.leaf, root);  // it made the root: it has it
+      } else if (meant && !holds) {
+        grantWithNamed(leaf.leaf, root);
+      } else if (!meant && holds) {
+        releaseWithNamed(work_, leaf, root);
+      }
     }
   }
 
@@ -200,11 +209,22 @@ void fanOut(Work& work, const Change& change, std::int64_t seq, std::int64_t fro
     edits.emplace_back(row->root, &edit);
     if (row->root == row->id && withholds(edit)) out.withhold(row->root);
     if (row->root == row->id && changesHolders(edit)) {
-      for (const storage::LeafRow& leaf : leaves) out.followRoot(row->root, leaf);
+      out.followRoot(row->root, leaves);
     }
   }
   for (const auto& [root, edit] : edits) out.followReferences(root, *edit);
   out.tell(roots, seq);
+}
+
+void followAllReferences(Work& work) {
+  storage::Store& store = work.store();
+  FanOut out(work, 0);
+  store.eachRecord([&](const storage::RecordRow& row) {
+    const RecordId id = RecordId::fromBytes(row.id);
+    for (const Change& change : prunedChanges(decodeState(id, row.state))) {
+      for (const Edit& edit : change.edits) out.followReferences(row.root, edit);
+    }
+  });
 }
 
 void grantBelow(Work& work, const std::string& root) {
@@ -222,6 +242,12 @@ void grantBelow(Work& work, const std::string& root) {
 
 void releaseBelow(Work& work, const std::string& root) {
   for (const std::int64_t leaf : work.store().leavesInScope(root)) release(work, leaf, root);
+}
+
+void releaseNamedBelow(Work& work, const std::string& root) {
+  for (const storage::LeafRow& leaf : work.store().leaves()) {
+    if (work.store().inScope(leaf.leaf, root)) releaseNamed(work, leaf, root);
+  }
 }
 
 void refillFeed(Work& work, const storage::LeafRow& leaf) {

@@ -38,9 +38,14 @@ void release(Work& work, std::int64_t leaf, const std::string& root);
 // what the leaf writes about the root is not taken, else it could open any root to itself.
 void tellToLeave(Work& work, std::int64_t leaf, const std::string& root);
 
+// Before its first leaf a node follows no references: all that stand are to count for that one.
+void followAllReferences(Work& work);
+
 // The hub above gave a root (again), or told to let go of it: so are the leaves below.
 void grantBelow(Work& work, const std::string& root);
 void releaseBelow(Work& work, const std::string& root);
+// A root is about to be erased: what the leaves below hold only because it names that, goes.
+void releaseNamedBelow(Work& work, const std::string& root);
 
 // A new leaf, or one whose feed has to begin again: queues every root meant for it, and those it
 // holds already.

@@ -126,6 +126,22 @@ struct Erasing : Tree {
     }
     settle();
   }
+
+  // The person and the case that stays, in one change.
+  void editBoth(TestNode& node) {
+    const storage::Connections::Lease writer = node.connections().writer();
+    Work work(node.replica(), *writer);
+    DraftEdit erased;
+    erased.record = person;
+    erased.sawCurrent = true;
+    erased.writes = {{"name", named("both")}};
+    DraftEdit kept;
+    kept.record = other;
+    kept.sawCurrent = true;
+    kept.writes = {{"name", "\"both\""}};
+    work.save("tester", {erased, kept});
+    work.commit();
+  }
 };
 
 TEST(Erasure, ReachesEveryReplicaAndLeavesNoByteOfTheWordsAnywhere) {
@@ -155,6 +171,22 @@ TEST(Erasure, OfOneRecordLeavesTheRestOfItsRoot) {
   nodes.expectAgreement();
 }
 
+TEST(Erasure, OfACaseTakesAlongWhatAnOfficeHeldOnlyBecauseTheCaseNamedIt) {
+  Tree nodes;
+  const RecordId person = nodes.hq.create("person", {{"name", "\"A\""}});
+  const DraftWrite names{"person", referenceValue(person)};
+  const RecordId id = nodes.hq.create("case_file", {names, {"_custody", "\"NBO\""}});
+  const RecordId other = nodes.hq.create("case_file", {names, {"_custody", "\"MBA\""}});
+  nodes.settle();
+  ASSERT_TRUE(nodes.nbo().record(person));
+  nodes.erase({id});
+  nodes.settle();
+  EXPECT_FALSE(nodes.nbo().record(person));
+  EXPECT_TRUE(nodes.mba().record(person)) << "which another case names";
+  EXPECT_TRUE(nodes.mba().record(other));
+  nodes.expectAgreement();
+}
+
 TEST(Erasure, DestroysWhatComesLateAndCountsIt) {
   Erasing nodes;
   nodes.mba().edit(nodes.person, "need", named("said late"));
@@ -173,20 +205,7 @@ TEST(Erasure, DestroysWhatComesLateAndCountsIt) {
 
 TEST(Erasure, KeepsTheOtherPartOfAChangeThatWasNotSentYet) {
   Erasing nodes;
-  {
-    const storage::Connections::Lease writer = nodes.nbo().connections().writer();
-    Work work(nodes.nbo().replica(), *writer);
-    DraftEdit erased;
-    erased.record = nodes.person;
-    erased.sawCurrent = true;
-    erased.writes = {{"name", named("both")}};
-    DraftEdit kept;
-    kept.record = nodes.other;
-    kept.sawCurrent = true;
-    kept.writes = {{"name", "\"both\""}};
-    work.save("tester", {erased, kept});
-    work.commit();
-  }
+  nodes.editBoth(nodes.nbo());
   nodes.erase({nodes.person});
   // The certificate comes before the change has gone up.
   {
@@ -205,6 +224,27 @@ TEST(Erasure, KeepsTheOtherPartOfAChangeThatWasNotSentYet) {
   nodes.expectAgreement();
   expectChainFollows(nodes.nbo());
   EXPECT_EQ(nodes.receipts().size(), 3U);
+}
+
+TEST(Erasure, KeepsTheOtherPartOfAChangeThatAPhoneSendsAfterItsOfficeHasErased) {
+  Erasing nodes;
+  TestNode phone("NBO-P1", true, 60, "NBO");
+  enrol(nodes.nbo(), phone);
+  exchangeAll(nodes.nbo(), phone);
+  nodes.editBoth(phone);
+  nodes.erase({nodes.person});
+  nodes.settle();
+  ASSERT_FALSE(nodes.nbo().record(nodes.person));
+  exchangeAll(nodes.nbo(), phone);
+  nodes.settle();
+  EXPECT_EQ(nodes.hq.record(nodes.other)->value("name"), "\"both\"");
+  EXPECT_TRUE(nodes.hq.quarantine().empty());
+  exchangeAll(nodes.nbo(), phone);
+  nodes.expectGoneEverywhere();
+  EXPECT_FALSE(nodes.holdsWord(phone));
+  nodes.expectAgreement();
+  EXPECT_EQ(exchangeAll(nodes.nbo(), phone).agreement, Agreement::kAgree);
+  expectChainFollows(nodes.nbo());
 }
 
 TEST(Erasure, WinsOverAHandOverThatIsUnderWay) {

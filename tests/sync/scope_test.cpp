@@ -282,6 +282,44 @@ TEST_F(Scope, BringsARootOfThreeThousandRecordsOverManyCutAnswers) {
   EXPECT_EQ(storage::Store(*reader).countRecords("note"), 3000);
 }
 
+// A snapshot is made as it is sent: what is written meanwhile is in it, or comes behind it.
+TEST_F(Scope, OfARootThatIsEditedWhileItIsOnItsWayArrivesAsItIsThen) {
+  const RecordId root = hq_.create("case_file", {{"_custody", "\"NBO\""}});
+  std::vector<RecordId> notes;
+  for (int i = 0; i < 200; ++i) {
+    notes.push_back(hq_.create("note", {{"text", "\"" + std::to_string(i * 7919) + "\""}}, root));
+  }
+  for (int i = 0; !nairobi_.record(notes.back()); ++i) {
+    ASSERT_LT(i, 200);
+    exchangeCut(hq_, nairobi_, {.downBytes = 2000});
+    hq_.edit(notes[std::size_t(i * 37 % 200)], "text", "\"edited " + std::to_string(i) + "\"");
+    hq_.edit(notes[std::size_t(i)], "more", "\"said\"");
+  }
+  settle();
+  for (const RecordId& id : notes) {
+    EXPECT_EQ(encodeState(*nairobi_.record(id)), encodeState(*hq_.record(id)));
+  }
+}
+
+// Entries get their numbers when the leaf asks: one that was queued by a transaction which ended
+// after that is behind them, however early it began.
+TEST_F(Scope, SkipsNoEntryThatIsQueuedWhileAnAnswerIsOnItsWay) {
+  settle();
+  LeafExchange leaf(nairobi_.replica(), nairobi_.connections(), nairobi_.key());
+  HubExchange hub(hq_.replica(), hq_.connections(), "NBO");
+  hub.receive(leaf.request());
+  const RecordId before = hq_.create("case_file", {{"_custody", "\"NBO\""}});
+  const std::string answer = hub.answer();
+  const RecordId after = hq_.create("case_file", {{"_custody", "\"NBO\""}});
+  leaf.receive(answer);
+  leaf.finish();
+  EXPECT_TRUE(nairobi_.record(before));
+  EXPECT_FALSE(nairobi_.record(after));
+  exchangeAll(hq_, nairobi_);
+  EXPECT_TRUE(nairobi_.record(after));
+  settle();
+}
+
 TEST_F(Scope, BringsARecordLargerThanAnyFrame) {
   const RecordId id = hq_.create("case_file", {{"_custody", "\"NBO\""}});
   testing::SeededRandom random(5);
@@ -316,6 +354,24 @@ TEST_F(Scope, OfAnOfficeEnrolledLateHasEverythingMeantForIt) {
   EXPECT_TRUE(late.record(file));
   EXPECT_TRUE(late.record(person));
   EXPECT_FALSE(late.record(other));
+}
+
+TEST(FirstLeaf, OfAHubThatHeldCasesBeforeIsGivenThePersonsThatTheyName) {
+  TestNode hq("HQ", false, 1);
+  const RecordId person = hq.create("person", {{"name", "\"A\""}});
+  const RecordId id =
+      hq.create("case_file", {{"_custody", "\"NBO\""}, {"person", referenceValue(person)}});
+  TestNode office("NBO", true, 2);
+  enrol(hq, office);
+  exchangeAll(hq, office);
+  EXPECT_TRUE(office.record(id));
+  EXPECT_TRUE(office.record(person));
+  TestNode phone("NBO-P1", true, 3, "NBO");
+  enrol(office, phone);
+  exchangeAll(office, phone);
+  EXPECT_TRUE(phone.record(id));
+  EXPECT_TRUE(phone.record(person));
+  EXPECT_EQ(exchangeAll(office, phone).agreement, Agreement::kAgree);
 }
 
 TEST_F(Scope, ForgetsNoLeaveWhenItsFeedBeginsAgain) {
