@@ -69,6 +69,33 @@ TEST(Exchange, KeepsBothValuesOfAFieldEditedApartAndSettlesEverywhere) {
   EXPECT_EQ(exchangeAll(nodes.hq, nodes.nairobi).agreement, Agreement::kAgree);
 }
 
+TEST(Exchange, MergesEditsOfDifferentFieldsMadeApartWithoutAConflict) {
+  ThreeNodes nodes;
+  const RecordId id = nodes.shared();
+  nodes.nairobi.edit(id, "status", "\"open\"");
+  nodes.mombasa.edit(id, "need", "\"shelter\"");
+  nodes.settle();
+  for (TestNode* node : {&nodes.hq, &nodes.nairobi, &nodes.mombasa}) {
+    const Record record = *node->record(id);
+    EXPECT_EQ(record.value("status"), "\"open\"") << node->name();
+    EXPECT_EQ(record.value("need"), "\"shelter\"") << node->name();
+    EXPECT_EQ(record.conflicts(), 0) << node->name();
+  }
+}
+
+TEST(Exchange, ShowsTheSameOfTwoValuesAtEveryReplica) {
+  ThreeNodes nodes;
+  const RecordId id = nodes.shared();
+  nodes.mombasa.clock().advance(-86'400'000);  // what it says of the time decides, right or wrong
+  nodes.nairobi.edit(id, "status", "\"open\"");
+  nodes.mombasa.edit(id, "status", "\"closed\"");
+  nodes.settle();
+  for (TestNode* node : {&nodes.hq, &nodes.nairobi, &nodes.mombasa}) {
+    EXPECT_EQ(node->record(id)->value("status"), "\"open\"") << node->name();
+    EXPECT_EQ(node->record(id)->conflicts(), 1) << node->name();
+  }
+}
+
 TEST(Exchange, DoesNotShowAnOfficeWhatIsNotInItsScope) {
   ThreeNodes nodes;
   const RecordId id = nodes.nairobi.create("person", {{"name", "\"A\""}});

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "crypto/failure.h"
+#include "sync/deletion.h"
+#include "sync/erasure.h"
 #include "tests/support/sync_nodes.h"
 
 namespace waystation::sync {
@@ -304,6 +306,107 @@ TEST(Recovery, OfARevokedOfficeIsRefusedUntilItIsEnrolledAgain) {
   EXPECT_EQ(codeOf([&] { exchange(nodes.hq, nodes.office); }), "sync.revoked");
   enrol(nodes.hq, nodes.office);
   nodes.expectEqual();
+}
+
+// A day each: what either still has is there again, at both, and is all that can be.
+TEST(Recovery, OfBothRestoredToDifferentDaysBringsTogetherWhatEitherStillHas) {
+  for (const bool headquartersIsOlder : {true, false}) {
+    Pair nodes;
+    const RecordId id =
+        nodes.hq.create("case_file", {{"_custody", "\"NBO\""}, {"status", "\"day 0\""}});
+    exchangeAll(nodes.hq, nodes.office);
+    const std::string olderHq = nodes.hq.copyOfStore();
+    const std::string olderOffice = nodes.office.copyOfStore();
+    nodes.hq.edit(id, "by_hq_1", "\"1\"");
+    nodes.office.edit(id, "by_office_1", "\"1\"");
+    exchangeAll(nodes.hq, nodes.office);
+    const std::string newerHq = nodes.hq.copyOfStore();
+    const std::string newerOffice = nodes.office.copyOfStore();
+    nodes.hq.edit(id, "by_hq_2", "\"2\"");
+    nodes.office.edit(id, "by_office_2", "\"2\"");
+    exchangeAll(nodes.hq, nodes.office);
+
+    nodes.hq.startOnCopy(headquartersIsOlder ? olderHq : newerHq);
+    nodes.office.startOnCopy(headquartersIsOlder ? newerOffice : olderOffice);
+    nodes.office.edit(id, "by_office_3", "\"3\"");
+    nodes.hq.edit(id, "by_hq_3", "\"3\"");
+    exchangeAll(nodes.hq, nodes.office);
+    nodes.expectEqual();
+    for (TestNode* node : {&nodes.hq, &nodes.office}) {
+      const Record record = *node->record(id);
+      for (const char* field : {"by_hq_1", "by_office_1", "by_hq_3", "by_office_3"}) {
+        EXPECT_NE(record.field(field), nullptr) << node->name() << " " << field;
+      }
+      EXPECT_EQ(record.field("by_hq_2"), nullptr) << "which was on no disk that is left";
+    }
+  }
+}
+
+// Silent for 200 days: what was written there comes in, and what was deleted, erased and handed
+// over meanwhile stays so.
+TEST(Recovery, OfAnOfficeSilentFor200DaysTakesItsWorkAndBringsBackNothingThatWent) {
+  Pair nodes;
+  const RecordId kept = nodes.hq.create("case_file", {{"_custody", "\"NBO\""}});
+  const RecordId deleted = nodes.hq.create("case_file", {{"_custody", "\"NBO\""}});
+  const RecordId erased = nodes.hq.create("case_file", {{"_custody", "\"NBO\""}});
+  const RecordId handedOver = nodes.hq.create("case_file", {{"_custody", "\"NBO\""}});
+  exchangeAll(nodes.hq, nodes.office);
+  for (int i = 0; i < 500; ++i) {
+    nodes.office.edit(i % 2 == 0 ? kept : handedOver, "note" + std::to_string(i), "\"said\"");
+  }
+  nodes.office.edit(erased, "note", "\"said\"");
+  nodes.hq.edit(deleted, std::string(kDeletedField), "true");
+  nodes.hq.edit(handedOver, "_custody", "\"MBA\"");
+  {
+    const storage::Connections::Lease writer = nodes.hq.connections().writer();
+    Work work(nodes.hq.replica(), *writer);
+    eraseForGood(work, nodes.hq.key(), "privacy officer", {erased});
+    work.commit();
+  }
+  const std::int64_t later = nodes.hq.clock().nowMs() + std::int64_t{200} * 24 * 3'600'000;
+  nodes.hq.clock().set(later);
+  nodes.office.clock().set(later);
+  nodes.office.restart();
+  exchangeAll(nodes.hq, nodes.office);
+  nodes.expectEqual();
+  const Record record = *nodes.hq.record(kept);
+  for (int i = 0; i < 500; i += 2) {
+    EXPECT_NE(record.field("note" + std::to_string(i)), nullptr) << i;
+    EXPECT_NE(nodes.hq.record(handedOver)->field("note" + std::to_string(i + 1)), nullptr) << i;
+  }
+  EXPECT_TRUE(isHidden(*nodes.hq.record(deleted)));
+  EXPECT_TRUE(isHidden(*nodes.office.record(deleted)));
+  EXPECT_FALSE(nodes.hq.record(erased));
+  EXPECT_FALSE(nodes.office.record(erased));
+  EXPECT_FALSE(nodes.office.record(handedOver));
+}
+
+// Headquarters goes on at a standby that lacks its last minute; what was on its way to the one
+// reaches the other.
+TEST(Recovery, OfAPromotedStandbyUsesNoIdentityOfTheOneBefore) {
+  Pair nodes;
+  const RecordId id = nodes.hq.create("case_file", {{"_custody", "\"NBO\""}});
+  exchangeAll(nodes.hq, nodes.office);
+  const std::string standby = nodes.hq.copyOfStore();
+  nodes.hq.edit(id, "by_hq", "\"last minute\"");
+  exchangeAll(nodes.hq, nodes.office);
+  nodes.office.edit(id, "by_office", "\"on its way\"");
+  LeafExchange up(nodes.office.replica(), nodes.office.connections(), nodes.office.key());
+  const std::string request = up.request();
+  const ReplicaId before = nodes.hq.replica().incarnation();
+  nodes.hq.startOnCopy(standby);
+  EXPECT_NE(nodes.hq.replica().incarnation(), before);
+  nodes.hq.edit(id, "by_hq", "\"of the standby\"");
+  HubExchange down(nodes.hq.replica(), nodes.hq.connections(), "NBO");
+  down.receive(request);
+  up.receive(down.answer());
+  up.finish();
+  exchangeAll(nodes.hq, nodes.office);
+  nodes.expectEqual();
+  for (TestNode* node : {&nodes.hq, &nodes.office}) {
+    EXPECT_EQ(node->record(id)->field("by_hq")->size(), 2U) << node->name();
+    EXPECT_EQ(node->record(id)->value("by_office"), "\"on its way\"") << node->name();
+  }
 }
 
 TEST(Recovery, OfAnUnknownOfficeIsRefused) {
