@@ -5,6 +5,8 @@
 
 #include "crypto/hash.h"
 #include "sync/deletion.h"
+#include "sync/erasure.h"
+#include "tests/support/sync_nodes.h"
 
 namespace waystation::model {
 namespace {
@@ -21,11 +23,10 @@ constexpr const char* kCustody = "_custody";
 
 using Set = std::uint16_t;  // of writes: bit 3 * replica + how many it had made before
 
-enum class Operation { kWrite, kEdit, kStale, kHandOver, kDelete, kDeleteStale, kRestore };
-constexpr std::array<const char*, 7> kNames = {
+constexpr std::array<const char*, kOperations.size()> kNames = {
     "writes unread", "edits",   "saves an older page",
     "hands over",    "deletes", "deletes what an older page shows",
-    "restores"};
+    "restores",      "erases"};
 
 enum class Target : std::uint8_t { kNone, kPlainField, kCustodyField, kDeletedField };
 
@@ -45,6 +46,7 @@ struct Replica {
   Set shown = 0;
   Set shownBefore = 0;  // on the older page
   Set known = 0;
+  bool erased = false;
   std::shared_ptr<const Record> record;
   std::shared_ptr<const Record> before;
 };
@@ -52,6 +54,7 @@ struct Replica {
 struct State {
   std::array<Replica, kReplicas> replicas;
   std::array<Wrote, kWrites> wrote;
+  int spent = 0;  // operations, beyond those that the replicas have made
 };
 
 int idOf(int replica, int number) {
@@ -83,35 +86,53 @@ std::string_view fieldOf(Target target) {
   return target == Target::kPlainField ? kPlain : kCustody;
 }
 
+// The real door of a node that holds a certificate of erasure for the record.
+class ErasedDoor {
+ public:
+  ErasedDoor() : writer_(node_.connections().writer()), work_(node_.replica(), *writer_) {
+    sync::eraseForGood(work_, node_.key(), "somebody", {kRecord});
+  }
+  bool letsIn(const Change& change) { return !sync::withoutErased(work_, change).edits.empty(); }
+
+ private:
+  testing::TestNode node_{"HQ", false, 1};
+  storage::Connections::Lease writer_;
+  sync::Work work_;
+};
+
 class Explorer {
  public:
-  explicit Explorer(const Settings& settings) : settings_(settings) {}
-
-  Result run() {
+  explicit Explorer(const Settings& settings) : settings_(settings) {
     Record born;
     born.id = kRecord;
     born.fields["_kind"] = {{{99, 1}, {}, "\"person\"", 1, "x@HQ"}};
-    State first;
-    for (Replica& replica : first.replicas) {
-      replica.record = replica.before = std::make_shared<const Record>(born);
+    born_ = std::make_shared<const Record>(born);
+    for (const Operation kind : settings.kinds) {
+      hasHeadquarters_ =
+          hasHeadquarters_ || kind == Operation::kHandOver || kind == Operation::kErase;
     }
-    visit(first);
+  }
+
+  Result run() {
+    State first;
+    for (Replica& replica : first.replicas) replica.record = replica.before = born_;
+    visit(first, false);
     return result_;
   }
 
  private:
   // Everything that can happen next.
-  void visit(const State& state) {
+  void visit(const State& state, bool afterOperation) {
     if (result_.problems.size() >= settings_.problemsKept) return;
     if (!seen_.insert(canonical(state)).second) return;
     ++result_.states;
-    int made = 0;
+    int made = state.spent;
     for (const Replica& replica : state.replicas) made += replica.made;
-    if (made == settings_.operations) joinInEveryOrder(state);
+    if (afterOperation && made == settings_.operations) joinInEveryOrder(state);
     for (int at = 0; at < kReplicas; ++at) {
       const Replica& replica = state.replicas[std::size_t(at)];
       if (made < settings_.operations && replica.made < settings_.perReplica) {
-        for (std::size_t i = 0; i < kNames.size(); ++i) operate(state, at, Operation(i));
+        for (const Operation operation : settings_.kinds) operate(state, at, operation);
       }
       for (int to = 0; to < kReplicas; ++to) {
         if (to != at) deliver(state, at, to);
@@ -120,12 +141,16 @@ class Explorer {
   }
 
   void operate(const State& state, int at, Operation operation);
+  void erase(const State& state, int at);
+  void becomeErased(Replica& replica);
+  void deliverToErased(const State& state, int from, int to);
+  void checkDoor(const Change& change);
   void deliver(const State& state, int from, int to);
   void joinInEveryOrder(const State& state);
   void deliverLate(const State& state);
   void check(const State& state, int at);
   void checkDeletion(const State& state, int id, const sync::Sibling& sibling, Set live);
-  void step(const State& state, int changed, const std::string& what);
+  void step(const State& state, int changed, const std::string& what, bool isOperation);
   std::string canonical(const State& state) const;
   std::string keyOf(const State& state, const std::array<int, kReplicas>& as) const;
   void problem(const std::string& what);
@@ -135,6 +160,10 @@ class Explorer {
   }
 
   const Settings& settings_;
+  std::shared_ptr<const Record> born_;
+  bool hasHeadquarters_ = false;
+  ErasedDoor door_;
+  Set askedAtDoor_ = 0;
   Result result_;
   std::unordered_set<std::string> seen_;
   std::vector<std::string> path_;
@@ -196,7 +225,48 @@ bool isHiddenIn(const State& state, Set shown) {
   return hides && !isRestored;
 }
 
+// Of the record nothing is left, and nobody at this replica can write to it again.
+void Explorer::becomeErased(Replica& replica) {
+  replica.erased = true;
+  replica.shown = replica.shownBefore = replica.known = 0;
+  replica.made = settings_.perReplica;
+  replica.record = replica.before = born_;
+}
+
+void Explorer::erase(const State& state, int at) {
+  if (at != 0) return;
+  State next = state;
+  becomeErased(next.replicas[0]);
+  next.spent = state.spent + 1 + state.replicas[0].made - settings_.perReplica;
+  for (const Change& change : log_) checkDoor(change);
+  step(next, at, "replica 0 erases", true);
+}
+
+// The door judges by the record alone: each change is asked once.
+void Explorer::checkDoor(const Change& change) {
+  const Set asked = bit(idOf(change.dot));
+  if ((askedAtDoor_ & asked) != 0) return;
+  askedAtDoor_ = static_cast<Set>(askedAtDoor_ | asked);
+  if (door_.letsIn(change)) problem("a change of an erased record is let in");
+}
+
+// A certificate travels with whatever else a node has to say, and wins over all of it.
+void Explorer::deliverToErased(const State& state, int from, int to) {
+  if (state.replicas[std::size_t(to)].erased) {
+    for (const Change& change : sync::prunedChanges(*state.replicas[std::size_t(from)].record)) {
+      if (change.dot.replica != kRecord.replica) checkDoor(change);
+    }
+    return;
+  }
+  State next = state;
+  const int made = state.replicas[std::size_t(to)].made;
+  becomeErased(next.replicas[std::size_t(to)]);
+  next.spent = state.spent + made - settings_.perReplica;
+  step(next, to, "replica " + std::to_string(to) + " hears of the erasure", false);
+}
+
 void Explorer::operate(const State& state, int at, Operation operation) {
+  if (operation == Operation::kErase) return erase(state, at);
   const Replica& now = state.replicas[std::size_t(at)];
   Wrote wrote;
   switch (operation) {
@@ -227,6 +297,8 @@ void Explorer::operate(const State& state, int at, Operation operation) {
       wrote.covers = readWith(state, page, Target::kPlainField);
       break;
     }
+    case Operation::kErase:
+      return;
     case Operation::kRestore: {
       Set deletions = 0;
       each(now.shown, [&](int id) {
@@ -259,7 +331,7 @@ void Explorer::operate(const State& state, int at, Operation operation) {
   replica.known = static_cast<Set>(now.known | bit(id));
   ++replica.made;
   log_.push_back(change);
-  step(next, at, "replica " + std::to_string(at) + " " + kNames.at(std::size_t(operation)));
+  step(next, at, "replica " + std::to_string(at) + " " + kNames.at(std::size_t(operation)), true);
   log_.pop_back();
 }
 
@@ -275,14 +347,22 @@ Change Explorer::made(const State& state, int at, Operation operation, const Wro
   if (wrote.target == Target::kDeletedField) {
     value = wrote.deletes ? sync::deletionValue(sync::contextsOf(page)) : sync::kNotDeleted;
   }
-  const sync::Context seen = seenOf(read == nullptr ? sync::Context{} : sync::contextOf(*read),
-                                    now.record->field(field), dotOf(id).replica);
+  sync::Context seen = seenOf(read == nullptr ? sync::Context{} : sync::contextOf(*read),
+                              now.record->field(field), dotOf(id).replica);
+  if (settings_.plainVectors) {
+    sync::Context plain;
+    for (const sync::Context::Entry& entry : seen.entries()) {
+      plain.add({entry.replica, entry.upTo, {}});
+    }
+    seen = plain;
+  }
   return {dotOf(id), std::uint64_t(id + 1), "x@HQ", {{kRecord, {{field, seen, value}}}}};
 }
 
 void Explorer::deliver(const State& state, int from, int to) {
   const Replica& source = state.replicas[std::size_t(from)];
   const Replica& target = state.replicas[std::size_t(to)];
+  if (source.erased || target.erased) return deliverToErased(state, from, to);
   if (source.shown == target.shown) return;
   Set there = 0;
   each(target.shown,
@@ -310,15 +390,16 @@ void Explorer::deliver(const State& state, int from, int to) {
   replica.shown = shown;
   replica.known = static_cast<Set>(source.known | target.known);
   replica.record = std::make_shared<const Record>(std::move(forwards));
-  step(next, to, "replica " + std::to_string(to) + " takes over from " + std::to_string(from));
+  step(next, to, "replica " + std::to_string(to) + " takes over from " + std::to_string(from),
+       false);
 }
 
-void Explorer::step(const State& state, int changed, const std::string& what) {
+void Explorer::step(const State& state, int changed, const std::string& what, bool isOperation) {
   ++result_.steps;
   path_.push_back(what);
   check(state, changed);
   deliverLate(state);
-  visit(state);
+  visit(state, isOperation);
   path_.pop_back();
 }
 
@@ -375,6 +456,10 @@ void Explorer::checkDeletion(const State& state, int id, const sync::Sibling& si
 void Explorer::deliverLate(const State& state) {
   for (const Replica& replica : state.replicas) {
     for (const Change& change : log_) {
+      if (replica.erased) {
+        checkDoor(change);
+        continue;
+      }
       const int id = idOf(change.dot);
       const Wrote& wrote = state.wrote[std::size_t(id)];
       Set read = 0;
@@ -402,10 +487,7 @@ void Explorer::deliverLate(const State& state) {
 void Explorer::joinInEveryOrder(const State& state) {
   const std::size_t count = log_.size();
   std::vector<std::optional<Record>> bySubset(std::size_t{1} << count);
-  Record born;
-  born.id = kRecord;
-  born.fields["_kind"] = state.replicas[0].record->fields.at("_kind");
-  bySubset[0] = born;
+  bySubset[0] = *born_;
   std::vector<std::uint64_t> orders(bySubset.size());  // that lead to it
   orders[0] = 1;
   for (std::size_t subset = 1; subset < bySubset.size(); ++subset) {
@@ -446,7 +528,8 @@ std::string Explorer::keyOf(const State& state, const std::array<int, kReplicas>
     });
     return all;
   };
-  std::string key(std::size_t(kReplicas * 5 + kWrites * 5), '\0');
+  std::string key(std::size_t(kReplicas * 5 + kWrites * 5 + 1), '\0');
+  key.back() = static_cast<char>(state.spent);
   const auto put = [&](std::size_t place, unsigned set) {
     key[place] = static_cast<char>(set & 0xff);
     key[place + 1] = static_cast<char>(set >> 8U);
@@ -454,7 +537,7 @@ std::string Explorer::keyOf(const State& state, const std::array<int, kReplicas>
   for (int r = 0; r < kReplicas; ++r) {
     const Replica& replica = state.replicas[std::size_t(r)];
     const auto place = static_cast<std::size_t>(as[std::size_t(r)]) * 5;
-    key[place] = static_cast<char>(replica.made);
+    key[place] = static_cast<char>(replica.made + (replica.erased ? 16 : 0));
     put(place + 1, renamed(replica.shown));
     put(place + 3, renamed(replica.shownBefore));
   }
@@ -470,9 +553,15 @@ std::string Explorer::keyOf(const State& state, const std::array<int, kReplicas>
   return key;
 }
 
-// Replica 0 is headquarters, which alone hands over; the others may change names.
+// Replica 0 is headquarters; the others may change names, and all where it is like them.
 std::string Explorer::canonical(const State& state) const {
-  const std::string key = std::min(keyOf(state, {0, 1, 2}), keyOf(state, {0, 2, 1}));
+  std::string key = std::min(keyOf(state, {0, 1, 2}), keyOf(state, {0, 2, 1}));
+  if (!hasHeadquarters_) {
+    for (const std::array<int, kReplicas>& as :
+         {std::array{1, 0, 2}, std::array{1, 2, 0}, std::array{2, 0, 1}, std::array{2, 1, 0}}) {
+      key = std::min(key, keyOf(state, as));
+    }
+  }
   return std::string(crypto::view(crypto::sha256(key)).substr(0, 16));
 }
 

@@ -6,6 +6,9 @@ namespace {
 constexpr std::int64_t kEventsOfAnOfficeDay = 6;
 constexpr std::int64_t kEventsOfAPhoneDay = 2;
 constexpr std::int64_t kTenYearsMs = 3650 * kDayMs;
+// Of more offices than these each has its own records and shares some of them with a few others,
+// as offices do; of fewer, everybody meets everybody.
+constexpr int kOfficesThatAllMeet = 10;
 
 }  // namespace
 
@@ -34,13 +37,18 @@ Author::Author(const Settings& settings)
     add(restores, &Author::restoring);
   }
   add(sometimes(3), &Author::jumping);
-  if (settings.backwards) add(sometimes(1), &Author::cloning);
+  add(sometimes(2), &Author::erasing);
+  if (settings.backwards) {
+    add(sometimes(1), &Author::cloning);
+    add(sometimes(1), &Author::failingOver);
+  }
   if (settings.hostile > 0) add(20, &Author::attacking);
   cuts_ = sometimes(50);
   crashes_ = sometimes(15);
   repeats_ = sometimes(20);
   strangers_ = sometimes(20);
   smallFrames_ = sometimes(50);
+  lies_ = sometimes(10);
   if (settings.roaming) roams_ = sometimes(40);
 }
 
@@ -59,7 +67,10 @@ std::int64_t Author::placeToCall(std::int64_t box) {
 
 // Some record that the box holds; mostly a young one, so that people meet. 0: none was found.
 std::int64_t Author::someRecord(World& world, std::int64_t box, bool rootsOnly) {
-  const std::vector<std::int64_t>& all = world.records();
+  const bool amongOwn = settings_.offices > kOfficesThatAllMeet && box != 0;
+  const std::vector<std::int64_t> own =
+      amongOwn ? world.recordsAt(box) : std::vector<std::int64_t>{};
+  const std::vector<std::int64_t>& all = amongOwn ? own : world.records();
   if (all.empty()) return 0;
   const auto size = static_cast<std::int64_t>(all.size());
   for (int i = 0; i < 4; ++i) {
@@ -85,6 +96,16 @@ std::int64_t Author::crashPoint() {
   return 1 + draw(std::int64_t{1} << draw(15));
 }
 
+// A bit for each office that shares a root of headquarters; -1: all.
+std::int64_t Author::someScope() {
+  if (settings_.offices <= kOfficesThatAllMeet) {
+    return chance(50) ? -1 : 2 * draw(std::int64_t{1} << settings_.offices);
+  }
+  if (chance(2)) return -1;
+  const std::int64_t named = std::min<std::int64_t>(settings_.offices, 59);
+  return std::int64_t{1} << (1 + draw(named)) | std::int64_t{1} << (1 + draw(named));
+}
+
 Event Author::next(World& world) {
   while (true) {
     std::int64_t at = draw(weights_);
@@ -107,8 +128,7 @@ std::optional<Event> Author::creation(World& world) {
   if (chance(30)) event.names = someRecord(world, event.node, false);
   if (event.node == 0 && event.root == 0) {
     event.office = anyOffice();
-    if (chance(50))
-      event.scope = chance(50) ? -1 : 2 * draw(1LL << std::min(settings_.offices, 50));
+    if (chance(50)) event.scope = someScope();
   }
   if (chance(crashes_)) event.crashAfter = crashPoint();
   return event;
@@ -171,6 +191,8 @@ void Author::spoil(Event& event) {
   if (chance(cuts_ / 4)) event.cutDown = 0;
   if (chance(repeats_)) event.repeat = 1;
   if (chance(strangers_)) event.strange = 1;
+  if (chance(lies_)) event.lie = 1 + draw(std::int64_t{1} << 30);
+  if (chance(lies_)) event.stale = 1;
   if (chance(crashes_)) {
     event.crashAfter = crashPoint();
     event.crashAtHub = draw(2);
@@ -231,6 +253,24 @@ std::optional<Event> Author::restoring(World& world) {
   const std::vector<std::int64_t>& copies = world.copies(event.node);
   if (copies.empty()) return std::nullopt;
   event.page = copies[std::size_t(draw(std::int64_t(copies.size())))];
+  event.value = draw(2);  // 1: the list of erasures beside the store is lost with the disk
+  return event;
+}
+
+std::optional<Event> Author::erasing(World& world) {
+  Event event;
+  event.kind = EventKind::kErase;
+  event.record = someRecord(world, 0, chance(30));
+  if (event.record == 0) return std::nullopt;
+  if (chance(crashes_)) event.crashAfter = crashPoint();
+  return event;
+}
+
+std::optional<Event> Author::failingOver(World& world) {
+  Event event;
+  event.kind = EventKind::kFailover;
+  if (world.copies(0).empty()) return std::nullopt;
+  event.page = world.copies(0).back();
   return event;
 }
 

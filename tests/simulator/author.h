@@ -36,6 +36,8 @@ class Author {
   std::optional<Event> deleting(World& world);
   std::optional<Event> cloning(World& world);
   std::optional<Event> attacking(World& world);
+  std::optional<Event> erasing(World& world);
+  std::optional<Event> failingOver(World& world);
 
   void spoil(Event& event);
   std::int64_t draw(std::int64_t below);
@@ -46,6 +48,7 @@ class Author {
   std::int64_t someRecord(World& world, std::int64_t box, bool rootsOnly);
   std::int64_t anyToRestore(World& world);
   std::int64_t crashPoint();
+  std::int64_t someScope();
 
   Settings settings_;
   testing::SeededRandom random_;
@@ -60,6 +63,7 @@ class Author {
   int strangers_ = 0;
   int smallFrames_ = 0;
   int roams_ = 0;
+  int lies_ = 0;
 };
 
 }  // namespace waystation::simulator

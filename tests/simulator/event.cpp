@@ -7,13 +7,13 @@
 namespace waystation::simulator {
 namespace {
 
-constexpr std::array<const char*, 15> kKinds = {
-    "create", "read",    "save", "delete",  "hand-over", "exchange", "send",  "part",
-    "arrive", "restart", "copy", "restore", "clock",     "clone",    "attack"};
+constexpr std::array<const char*, 17> kKinds = {
+    "create",  "read", "save",    "delete", "hand-over", "exchange", "send",  "part",    "arrive",
+    "restart", "copy", "restore", "clock",  "clone",     "attack",   "erase", "failover"};
 
 using Member = std::pair<const char*, std::int64_t Event::*>;
 
-constexpr std::array<Member, 22> kMembers = {{{"serial", &Event::serial},
+constexpr std::array<Member, 24> kMembers = {{{"serial", &Event::serial},
                                               {"after", &Event::afterMs},
                                               {"node", &Event::node},
                                               {"record", &Event::record},
@@ -34,7 +34,9 @@ constexpr std::array<Member, 22> kMembers = {{{"serial", &Event::serial},
                                               {"crash-after", &Event::crashAfter},
                                               {"crash-at-hub", &Event::crashAtHub},
                                               {"repeat", &Event::repeat},
-                                              {"strange", &Event::strange}}};
+                                              {"strange", &Event::strange},
+                                              {"lie", &Event::lie},
+                                              {"stale", &Event::stale}}};
 
 }  // namespace
 

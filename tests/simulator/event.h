@@ -25,6 +25,8 @@ enum class EventKind : std::uint8_t {
   kClock,     // `node`'s clock jumps by `amount` milliseconds
   kClone,     // a copy of `node`'s disk is started on a second machine, and both run
   kAttack,    // the hostile leaf `office` tries `amount` (hostile.h) on `record`
+  kErase,     // headquarters erases `record` for good, with all that belongs to it
+  kFailover,  // headquarters goes on at its standby, which is as the copy `page`
 };
 
 // Everything is a number, so that events are printed, read back and dropped alike. Records, pages,
@@ -54,8 +56,10 @@ struct Event {
   std::int64_t crashAfter = 0;  // steps of the store until the process dies; 0: it does not
   std::int64_t crashAtHub = 0;
   std::int64_t repeat = 0;  // the request reaches the hub twice
-  std::int64_t strange =
-      0;  // the sides speak a later version: unknown frames, bytes behind a hello
+  // The sides speak a later version: unknown frames, bytes behind a hello.
+  std::int64_t strange = 0;
+  std::int64_t lie = 0;    // which bit of what the sender signed is turned round on its way
+  std::int64_t stale = 0;  // an older answer of the hub comes in the place of this one
 };
 
 // One line of words, "save serial=12 node=3 record=5 field=1 page=9"; fields that are as they

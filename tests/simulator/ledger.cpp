@@ -19,6 +19,11 @@ void Ledger::saved(std::int64_t serial, std::int64_t node, std::int64_t record,
   log[serial] = std::move(all);
 }
 
+bool Ledger::isAsSaid(std::int64_t serial, const Part& part, const std::string& text) const {
+  const auto at = texts_.find({serial, part});
+  return at == texts_.end() || at->second == text;
+}
+
 void Ledger::deleted(std::int64_t serial, std::int64_t record,
                      const std::map<std::string, Saves>& read) {
   std::set<std::pair<std::string, std::int64_t>>& all = deletions_[serial];

@@ -15,6 +15,8 @@ namespace waystation::simulator {
 class Ledger {
  public:
   using Saves = std::set<std::int64_t>;
+  // A part of a save: one field of one record.
+  using Part = std::pair<std::int64_t, std::string>;
 
   struct Save {
     std::int64_t node = 0;
@@ -24,13 +26,16 @@ class Ledger {
   // A save was answered with "saved". `read`: whose values stood in the field on the page.
   void saved(std::int64_t serial, std::int64_t node, std::int64_t record, const std::string& field,
              const Saves& read);
+  // What was written there, to be read everywhere byte for byte.
+  void said(std::int64_t serial, const Part& part, const std::string& text) {
+    texts_[{serial, part}] = text;
+  }
+  bool isAsSaid(std::int64_t serial, const Part& part, const std::string& text) const;
   // The save before was a deletion, made by somebody who had read these values in these fields.
   void deleted(std::int64_t serial, std::int64_t record, const std::map<std::string, Saves>& read);
   // Whether the record has to be hidden: of those that decide, nobody restored it, and one had read
   // all that stands in it.
   bool hidden(std::int64_t record) const;
-  // A part of a save: one field of one record.
-  using Part = std::pair<std::int64_t, std::string>;
   // It was lost with the only disk that held it.
   void lost(std::int64_t serial, const Part& part) { lost_[serial].insert(part); }
   // A copy of that disk turned up.
@@ -49,6 +54,7 @@ class Ledger {
  private:
   using Field = Part;
   std::map<std::int64_t, Save> saves_;
+  std::map<std::pair<std::int64_t, Part>, std::string> texts_;
   std::map<Field, std::map<std::int64_t, Saves>> read_;  // by save: all that it had read
   std::map<std::int64_t, std::set<std::pair<std::string, std::int64_t>>> deletions_;
   std::map<std::int64_t, std::set<Part>> lost_;

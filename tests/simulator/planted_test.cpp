@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "sync/erasure.h"
 #include "sync/scopes.h"
 #include "tests/simulator/story.h"
 
@@ -29,6 +30,8 @@ enum class Fault {
   kHubAnswersBeforeItApplies,  // a change is counted and answered for, and not applied
   kForeignRootLeaks,           // a root goes to an office that it does not concern
   kScopeIsNotCheckedAtAll,     // changes are fed whole, whatever they touch
+  kJoinAltersAValue,           // a form that this version does not write is written anew
+  kErasedIsLetIn,              // what comes late about an erased record is taken
 };
 
 Fault planted = Fault::kNone;
@@ -62,6 +65,14 @@ Change realProjection(Store& store, std::int64_t leaf, const Change& change) asm
     "__real__ZN10waystation4sync13projectionForERNS_7storage5StoreElRKNS0_6ChangeE");
 Change wrappedProjection(Store& store, std::int64_t leaf, const Change& change) asm(
     "__wrap__ZN10waystation4sync13projectionForERNS_7storage5StoreElRKNS0_6ChangeE");
+Change realWithoutErased(Work& work, Change change) asm(
+    "__real__ZN10waystation4sync13withoutErasedERNS0_4WorkENS0_6ChangeE");
+Change wrappedWithoutErased(Work& work, Change change) asm(
+    "__wrap__ZN10waystation4sync13withoutErasedERNS0_4WorkENS0_6ChangeE");
+bool realTouchesErased(Store& store, const Change& change) asm(
+    "__real__ZN10waystation4sync13touchesErasedERNS_7storage5StoreERKNS0_6ChangeE");
+bool wrappedTouchesErased(Store& store, const Change& change) asm(
+    "__wrap__ZN10waystation4sync13touchesErasedERNS_7storage5StoreERKNS0_6ChangeE");
 // NOLINTEND(bugprone-reserved-identifier)
 
 bool wrappedJoinEdit(Record& record, const Change& change, const Edit& edit) {
@@ -72,7 +83,20 @@ bool wrappedJoinEdit(Record& record, const Change& change, const Edit& edit) {
       if (field.size() > 1) field.erase(field.begin());
     }
   }
+  const auto later = record.fields.find("field_of_a_later_version");
+  if (planted == Fault::kJoinAltersAValue && later != record.fields.end()) {
+    for (Sibling& sibling : later->second) sibling.value = "\"shorter\"";
+  }
   return changed;
+}
+
+Change wrappedWithoutErased(Work& work, Change change) {
+  if (planted == Fault::kErasedIsLetIn) return change;
+  return realWithoutErased(work, std::move(change));
+}
+
+bool wrappedTouchesErased(Store& store, const Change& change) {
+  return planted != Fault::kErasedIsLetIn && realTouchesErased(store, change);
 }
 
 std::int64_t wrappedApply(Work* work, const Change& change, std::int64_t fromLeaf,
@@ -133,6 +157,14 @@ std::set<std::string> brokenBy(Fault fault) {
 }
 
 using Rules = std::set<std::string>;
+
+TEST(Simulator, FindsAJoinThatAltersAValue) {
+  EXPECT_TRUE(brokenBy(Fault::kJoinAltersAValue).contains("a value is not as it was saved"));
+}
+
+TEST(Simulator, FindsWhatComesBackThoughItWasErased) {
+  EXPECT_FALSE(brokenBy(Fault::kErasedIsLetIn).empty());
+}
 
 TEST(Simulator, FindsNothingWhereNothingIsPlanted) {
   EXPECT_EQ(brokenBy(Fault::kNone), Rules{});

@@ -1,7 +1,10 @@
 // simulate --seed S [--seeds N] --offices K --phones P --days D [--hostile H]
-//          [--backwards] [--roaming] [--json] [--quiet] [--story FILE]
-// One line per seed, at the end the count of each kind of fault; exit 1 on any violation. A seed
-// that fails prints the shortest story found that still does; `--story` tells such a one again.
+//          [--backwards] [--roaming] [--twice] [--json] [--quiet] [--story FILE]
+// One line per seed, at the end the count of each kind of fault over all of them; exit 1 on any
+// violation. A seed that fails prints the shortest story found that still does; `--story` tells
+// such a one again. `--twice` lives each seed twice and compares the traces.
+
+#include <malloc.h>
 
 #include <chrono>
 #include <cstdio>
@@ -24,6 +27,7 @@ struct Arguments {
   std::uint64_t seeds = 1;
   bool json = false;
   bool quiet = false;
+  bool twice = false;
   std::string story;
 };
 
@@ -45,6 +49,10 @@ Arguments parsed(int count, char** words) {
     }
     if (word == "--quiet") {
       arguments.quiet = true;
+      continue;
+    }
+    if (word == "--twice") {
+      arguments.twice = true;
       continue;
     }
     if (i + 1 == count) throw std::invalid_argument(word);
@@ -79,15 +87,19 @@ std::string quoted(const std::string& text) {
   return out + '"';
 }
 
+std::string inJson(const std::map<std::string, std::int64_t>& faults) {
+  std::string text;
+  for (const auto& [kind, count] : faults) {
+    text += (text.empty() ? "{" : ",") + quoted(kind) + ":" + std::to_string(count);
+  }
+  return text.empty() ? "{}" : text + "}";
+}
+
 void printJson(std::uint64_t seed, const Outcome& outcome) {
   std::string line = "{\"seed\":" + std::to_string(seed) +
-                     ",\"events\":" + std::to_string(outcome.story.size()) + ",\"faults\":{";
-  bool first = true;
-  for (const auto& [kind, count] : outcome.faults) {
-    line += (first ? "" : ",") + quoted(kind) + ":" + std::to_string(count);
-    first = false;
-  }
-  line += "},\"changes\":" + std::to_string(outcome.changes) + ",\"violations\":[";
+                     ",\"events\":" + std::to_string(outcome.story.size()) +
+                     ",\"faults\":" + inJson(outcome.faults);
+  line += ",\"changes\":" + std::to_string(outcome.changes) + ",\"violations\":[";
   for (std::size_t i = 0; i < outcome.violations.size(); ++i) {
     const auto& [rule, text] = outcome.violations[i];
     line += (i == 0 ? "" : ",") + quoted(rule + ": " + text);
@@ -127,15 +139,38 @@ void printShortest(const Settings& settings, const Outcome& outcome) {
   }
 }
 
+Outcome told(const Arguments& arguments, const Settings& settings) {
+  return arguments.story.empty()
+             ? waystation::simulator::lived(settings)
+             : waystation::simulator::retold(settings, storyIn(arguments.story));
+}
+
+void printSum(const Arguments& arguments, std::uint64_t failed, double seconds,
+              const std::map<std::string, std::int64_t>& faults) {
+  if (arguments.json) {
+    std::cout << "{\"seeds\":" << arguments.seeds << ",\"with_violations\":" << failed
+              << ",\"faults\":" << inJson(faults) << "}\n";
+    return;
+  }
+  std::fprintf(stderr, "%llu seeds%s, %llu with violations, %.1f s (%.3f s a seed)\n",
+               static_cast<unsigned long long>(arguments.seeds),
+               arguments.twice ? ", each twice" : "", static_cast<unsigned long long>(failed),
+               seconds, seconds / static_cast<double>(arguments.seeds));
+  for (const auto& [kind, count] : faults) {
+    std::fprintf(stderr, "  %8lld %s\n", static_cast<long long>(count), kind.c_str());
+  }
+}
+
 int run(const Arguments& arguments) {
   Settings settings = arguments.settings;
   const auto began = std::chrono::steady_clock::now();
   std::map<std::string, std::int64_t> faults;
   std::uint64_t failed = 0;
   for (std::uint64_t i = 0; i < arguments.seeds; ++i, ++settings.seed) {
-    const Outcome outcome = arguments.story.empty()
-                                ? waystation::simulator::lived(settings)
-                                : waystation::simulator::retold(settings, storyIn(arguments.story));
+    Outcome outcome = told(arguments, settings);
+    if (arguments.twice && told(arguments, settings).trace != outcome.trace) {
+      outcome.violations.push_back({"one seed tells two stories", "the traces differ"});
+    }
     for (const auto& [kind, count] : outcome.faults) faults[kind] += count;
     if (arguments.json) {
       printJson(settings.seed, outcome);
@@ -148,25 +183,22 @@ int run(const Arguments& arguments) {
     printShortest(settings, outcome);
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  std::fprintf(stderr, "%llu seeds, %llu with violations, %.1f s (%.3f s a seed)\n",
-               static_cast<unsigned long long>(arguments.seeds),
-               static_cast<unsigned long long>(failed), took.count(),
-               took.count() / static_cast<double>(arguments.seeds));
-  for (const auto& [kind, count] : faults) {
-    std::fprintf(stderr, "  %8lld %s\n", static_cast<long long>(count), kind.c_str());
-  }
+  printSum(arguments, failed, took.count(), faults);
   return failed == 0 ? 0 : 1;
 }
 
 }  // namespace
 
 int main(int count, char** words) {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // what one exchange gives back the next one takes again
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   try {
     return run(parsed(count, words));
   } catch (const std::invalid_argument& error) {
-    std::cerr << "simulate: can't use " << error.what()
-              << "\nusage: simulate --seed S [--seeds N] --offices K --phones P --days D "
-                 "[--hostile H] [--backwards] [--roaming] [--json] [--quiet] [--story FILE]\n";
+    std::cerr
+        << "simulate: can't use " << error.what()
+        << "\nusage: simulate --seed S [--seeds N] --offices K --phones P --days D "
+           "[--hostile H] [--backwards] [--roaming] [--twice] [--json] [--quiet] [--story FILE]\n";
     return 2;
   }
 }

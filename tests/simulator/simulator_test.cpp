@@ -28,18 +28,48 @@ TEST(Simulator, TellsARecordedStoryAgainAsItWas) {
   EXPECT_EQ(retold(settingsOf(9), story).trace, once.trace);
 }
 
-TEST(Simulator, InjectsEveryKindOfFault) {
+void expectFaults(Settings settings, std::uint64_t seeds, const std::vector<const char*>& kinds) {
   std::map<std::string, std::int64_t> faults;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    for (const auto& [kind, count] : lived(settingsOf(seed)).faults) faults[kind] += count;
+  for (settings.seed = 1; settings.seed <= seeds; ++settings.seed) {
+    for (const auto& [kind, count] : lived(settings).faults) faults[kind] += count;
   }
-  for (const char* kind :
-       {"answer cut", "answer lost", "request cut", "request in parts", "late request",
-        "repeated request", "later version", "clock set back", "clock set forward", "restart",
-        "restore", "crash while saving", "crash of a hub in an exchange",
-        "crash of a leaf in an exchange", "hand-over", "stale save", "deletion"}) {
-    EXPECT_GT(faults[kind], 0) << kind;
-  }
+  for (const char* kind : kinds) EXPECT_GT(faults[kind], 0) << kind;
+}
+
+TEST(Simulator, InjectsEveryKindOfFault) {
+  expectFaults(settingsOf(1), 20,
+               {"answer cut",
+                "answer lost",
+                "request cut",
+                "request in parts",
+                "late request",
+                "repeated request",
+                "later version",
+                "clock set back",
+                "clock set forward",
+                "restart",
+                "restore",
+                "crash while saving",
+                "crash of a hub in an exchange",
+                "crash of a leaf in an exchange",
+                "hand-over",
+                "stale save",
+                "deletion",
+                "restoral",
+                "erasure",
+                "list of erasures lost",
+                "lie in a request",
+                "older answer"});
+}
+
+TEST(Simulator, InjectsWhatGoesBackwardsAndRoamsWhereAsked) {
+  Settings settings = settingsOf(1);
+  settings.phones = 5;
+  settings.backwards = settings.roaming = true;
+  settings.hostile = 1;
+  expectFaults(settings, 12,
+               {"clone", "failover of headquarters", "restore of headquarters",
+                "phone at another office", "attack: forges a dot"});
 }
 
 // A checker that were always content would not be noticed otherwise.

@@ -80,7 +80,11 @@ void World::enter(Box& box, const Event& event) {
 void World::apply(const Event& event) {
   nowMs_ += event.afterMs;
   if (event.node < 0 || event.node >= boxes() || isOff(event.node)) return;
-  for (Box& box : boxes_) enter(box, event);
+  const std::int64_t office = event.office > 0 && event.office < boxes() ? event.office : 0;
+  for (const std::int64_t box :
+       {event.node, boxes_[std::size_t(event.node)].hub, office, std::int64_t{0}}) {
+    if (box >= 0) enter(boxes_[std::size_t(box)], event);
+  }
   switch (event.kind) {
     case EventKind::kCreate:
       return create(event);
@@ -115,6 +119,10 @@ void World::apply(const Event& event) {
       return clone(event);
     case EventKind::kAttack:
       return attack(event);
+    case EventKind::kErase:
+      return erase(event);
+    case EventKind::kFailover:
+      return failOver(event);
   }
 }
 
@@ -123,6 +131,17 @@ bool World::holds(std::int64_t box, std::int64_t record) {
   if (at == facts_.end()) return false;
   const storage::Connections::Lease reader = boxes_[std::size_t(box)].node->connections().reader();
   return storage::Store(*reader).record(at->second.id.bytes()).has_value();
+}
+
+std::vector<std::int64_t> World::recordsAt(std::int64_t box) {
+  std::vector<std::int64_t> held;
+  const storage::Connections::Lease reader = boxes_[std::size_t(box)].node->connections().reader();
+  storage::Statement ids = reader->statement("SELECT id FROM records ORDER BY row");
+  while (ids.step()) {
+    const auto label = labelOf_.find(sync::RecordId::fromBytes(ids.view(0)));
+    if (label != labelOf_.end()) held.push_back(label->second);
+  }
+  return held;
 }
 
 const std::deque<std::int64_t>& World::pages(std::int64_t box, std::int64_t record) {

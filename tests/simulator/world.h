@@ -68,8 +68,10 @@ class World {
   std::int64_t boxes() const { return static_cast<std::int64_t>(boxes_.size()); }
   bool holds(std::int64_t box, std::int64_t record);
   const std::vector<std::int64_t>& records() const { return labels_; }
+  std::vector<std::int64_t> recordsAt(std::int64_t box);  // in order of their coming there
   std::int64_t rootOf(std::int64_t record) const { return facts_.at(record).root; }
   const std::deque<std::int64_t>& pages(std::int64_t box, std::int64_t record);
+  bool isErased(std::int64_t record) const;
   bool isOff(std::int64_t box) const { return boxes_[std::size_t(box)].isOff; }
   const std::vector<std::int64_t>& copies(std::int64_t box) { return copiesOf_[box]; }
   // The request of this box that is on its way; 0: none.
@@ -90,6 +92,7 @@ class World {
     std::int64_t record = 0;
     std::string tag;
     std::map<std::string, Ledger::Saves> shown;
+    std::string altered;  // a field that does not read as it was saved
   };
   struct Copy {
     std::int64_t box = 0;
@@ -131,6 +134,8 @@ class World {
   void restart(std::int64_t box);
   void copy(const Event& event);
   void restore(const Event& event);
+  void failOver(const Event& event);
+  void startOn(std::int64_t box, const Copy& copy, bool diskIsLost);
   void clone(const Event& event);
   Box newBox(std::int64_t box) const;
   // Parts of saves, by serial, and the change's name in the store.
@@ -140,12 +145,20 @@ class World {
   std::set<Ledger::Part> partsOf(const sync::Change& change) const;
   bool isIn(std::int64_t box, const sync::Dot& dot, const Ledger::Part& part);
 
+  // Erasures, and the lists of them beside the stores (world_erasure.cpp).
+  void erase(const Event& event);
+  std::set<std::string> certificatesAt(std::int64_t box);
+  std::string erasuresBeside(std::int64_t box, bool diskIsLost);
+  void takeErasures(std::int64_t box, const std::string& text);
+  void checkErased();
+
   // Links (world_network.cpp).
   void exchange(const Event& event);
   void send(const Event& event);
   void part(const Event& event);
   void arrive(const Event& event, std::int64_t flight);
   void deliver(Flight& flight, const Event& event);
+  std::string onItsWay(const std::string& request, std::int64_t lie);
   std::string answerOf(Flight& flight, const Event& event);
   void checkFed(std::int64_t holder, const std::string& name, const std::string& answer);
   void attack(const Event& event);
@@ -190,6 +203,9 @@ class World {
   std::map<std::int64_t, Copy> copies_;
   std::map<std::int64_t, std::vector<std::int64_t>> copiesOf_;
   std::map<std::int64_t, Flight> flights_;
+  std::set<std::int64_t> erased_;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::string> lastAnswers_;  // by leaf and hub
+  bool lied_ = false;  // the step under way was told what its sender did not say
   Ledger ledger_;
   Grants grants_;
   std::map<std::string, std::int64_t> faults_;

@@ -9,6 +9,9 @@ namespace {
 constexpr int kMostHealingRounds = 8;
 constexpr std::size_t kMostExchangesAtOnce = 12;
 constexpr std::size_t kMostIdleBytes = 200;
+// What an exchange may cost that goes well: by the change, seals and contexts included.
+constexpr std::size_t kMostBytesAtAll = 1'000;
+constexpr std::size_t kMostBytesOfAChange = 400;
 
 std::string listed(const Ledger::Saves& saves) {
   std::string text;
@@ -40,6 +43,21 @@ bool isIdle(const std::string& request, const std::string& answer) {
 
 }  // namespace
 
+// Whether anything else was said than who stands where and what was changed.
+bool isPlain(const std::string& request, const std::string& answer) {
+  sync::FrameReader reader;
+  reader.add(request);
+  reader.add(answer);
+  while (const std::optional<sync::Frame> frame = reader.next()) {
+    if (frame->type == sync::FrameType::kCertificates || frame->type == sync::FrameType::kAside ||
+        frame->type == sync::FrameType::kGone || frame->type == sync::FrameType::kReturned ||
+        frame->type == sync::FrameType::kHealing || frame->type == sync::FrameType::kReceipts) {
+      return false;
+    }
+  }
+  return true;
+}
+
 // Exchanges until the box and its hub have nothing more to say; answers how many it took.
 std::size_t World::exchangeUntilQuiet(std::int64_t number) {
   const std::int64_t hub = boxes_[std::size_t(number)].hub;
@@ -61,6 +79,12 @@ std::size_t World::exchangeUntilQuiet(std::int64_t number) {
       noteOutcome(number, outcome);
       more = outcome.more;
       moved = outcome.changesUp + outcome.changesDown + outcome.rootsEntered + outcome.rootsLeft;
+      const std::size_t bytes = request.size() + answer.size();
+      const std::size_t told = outcome.changesUp + outcome.changesDown + outcome.rootsLeft;
+      if (bytes > kMostBytesAtAll + kMostBytesOfAChange * told && isPlain(request, answer)) {
+        violated("an exchange is dear", nameOf(number) + ": " + std::to_string(bytes) +
+                                            " bytes for " + std::to_string(told) + " changes");
+      }
       if (more || moved || outcome.agreement != sync::Agreement::kAgree) return;
       if (request.size() + answer.size() > kMostIdleBytes && isIdle(request, answer)) {
         violated("an idle exchange is dear", nameOf(number) + ": " +
@@ -105,6 +129,7 @@ void World::heal() {
   checkHistory();
   checkValues();
   checkHidden();
+  checkErased();
   for (std::int64_t box = 1; box < boxes(); ++box) {
     if (!isOff(box)) checkAgreement(box);
   }
@@ -171,7 +196,8 @@ void World::checkHistory() {
   const Held there = savesIn(0);
   for (const auto& [serial, save] : ledger_.saves()) {
     for (const Ledger::Part& part : save.fields) {
-      if (!ledger_.counts(serial, part) || there.contains({serial, part})) continue;
+      if (isErased(part.first) || !ledger_.counts(serial, part)) continue;
+      if (there.contains({serial, part})) continue;
       violated("an acknowledged save is missing at headquarters",
                "save " + std::to_string(serial) + " of " + nameOf(save.node) + ": record " +
                    std::to_string(part.first) + ", " + part.second);
@@ -182,7 +208,7 @@ void World::checkHistory() {
 // Hidden is what somebody deleted who had read all that stands in it, and nothing else.
 void World::checkHidden() {
   for (const std::int64_t record : labels_) {
-    if (evilRecords_.contains(record) || !holds(0, record)) continue;
+    if (evilRecords_.contains(record) || isErased(record) || !holds(0, record)) continue;
     const bool hidden = sync::isHidden(*boxes_[0].node->record(facts_.at(record).id));
     if (hidden) fault("(hidden at the end)");
     if (hidden == ledger_.hidden(record)) continue;
@@ -198,10 +224,13 @@ void World::checkValues() {
   for (const auto& [record, field] : ledger_.fields()) {
     if (record != open) page = pageOf(0, record);
     open = record;
-    if (evilRecords_.contains(record)) continue;
+    if (evilRecords_.contains(record) || isErased(record)) continue;
     const Ledger::Saves expected = ledger_.expected(record, field);
     Ledger::Saves shown;
     if (page && page->shown.contains(field)) shown = page->shown.at(field);
+    if (page && page->altered == field) {
+      violated("a value is not as it was saved", "record " + std::to_string(record) + ", " + field);
+    }
     if (shown == expected) continue;
     const bool lost = !std::includes(shown.begin(), shown.end(), expected.begin(), expected.end());
     violated(lost ? "a sibling is lost" : "a sibling is resurrected",
@@ -253,7 +282,7 @@ void World::checkScope(std::int64_t box) {
   const std::int64_t office = officeOf(box);
   std::set<std::int64_t> direct;
   for (const auto& [label, facts] : facts_) {
-    if (facts.root != label || !ledger_.counts(label)) continue;
+    if (facts.root != label || !ledger_.counts(label) || isErased(label)) continue;
     if (isDirect(office, label, false)) direct.insert(label);
     if (isDirect(office, label, true) && !holds(box, label)) {
       violated("an office lacks what is its own", nameOf(box) + ": " + std::to_string(label));

@@ -60,14 +60,31 @@ void World::restore(const Event& event) {
   const auto kept = copies_.find(event.page);
   if (kept == copies_.end() || kept->second.box != event.node) return;
   fault(event.node == 0 ? "restore of headquarters" : "restore");
-  const Held before = savesIn(event.node);
-  Box& box = boxes_[std::size_t(event.node)];
   std::erase_if(flights_, [&](const auto& entry) {
     return entry.second.box == event.node || entry.second.at == event.node;
   });
-  box.node->startOnCopy(kept->second.bytes);
+  startOn(event.node, kept->second, event.value != 0);
+}
+
+// The standby lacks what headquarters did last. What was on its way reaches the one as well as the
+// other.
+void World::failOver(const Event& event) {
+  const auto kept = copies_.find(event.page);
+  if (event.node != 0 || kept == copies_.end() || kept->second.box != 0) return;
+  fault("failover of headquarters");
+  std::erase_if(flights_,
+                [&](const auto& entry) { return entry.second.hub && entry.second.at == 0; });
+  startOn(0, kept->second, false);
+}
+
+void World::startOn(std::int64_t number, const Copy& copy, bool diskIsLost) {
+  const Held before = savesIn(number);
+  const std::string erasures = erasuresBeside(number, diskIsLost);
+  Box& box = boxes_[std::size_t(number)];
+  box.node->startOnCopy(copy.bytes);
   box.wasRestored = true;
-  noteLosses(event.node, before);
+  takeErasures(number, erasures);
+  noteLosses(number, before);
 }
 
 // Two machines that are one office: same name, same key, same past.

@@ -11,6 +11,13 @@ std::size_t bytesWanted(std::int64_t asked) {
   return asked == 0 ? kUsualBytes : static_cast<std::size_t>(asked);
 }
 
+// Of the frames that say who vouches for them: an incarnation, links, links without their bodies,
+// seals. All the rest stands under the seal of the line alone (TLS).
+bool isVouchedFor(sync::FrameType type) {
+  return type == sync::FrameType::kIncarnation || type == sync::FrameType::kChanges ||
+         type == sync::FrameType::kGone || type == sync::FrameType::kSeal;
+}
+
 std::string_view upTo(std::string_view bytes, std::int64_t cut) {
   return cut < 0 ? bytes : bytes.substr(0, static_cast<std::size_t>(cut));
 }
@@ -69,6 +76,7 @@ bool World::step(const Event& event, std::int64_t leaf, std::int64_t hub,
   const std::int64_t victim = event.crashAtHub != 0 ? hub : leaf;
   bool died = false;
   bool ended = false;
+  lied_ = false;
   try {
     const Crash crash(*boxes_[std::size_t(victim)].node, event.crashAfter);
     try {
@@ -77,7 +85,9 @@ bool World::step(const Event& event, std::int64_t leaf, std::int64_t hub,
       died = crash.happened();
     } catch (const Failure& failure) {
       died = crash.happened();
-      if (!died) {
+      if (!died && lied_) {
+        fault("(lie refused)");
+      } else if (!died) {
         violated("an exchange fails", nameOf(leaf) + ": " + failure.code() + ": " + failure.what());
       }
     }
@@ -144,7 +154,35 @@ void World::arrive(const Event& event, std::int64_t number) {
   deliver(second, Event{});
 }
 
+// One bit of what its sender vouches for is turned round.
+std::string World::onItsWay(const std::string& request, std::int64_t lie) {
+  sync::FrameReader reader;
+  reader.add(request);
+  std::vector<sync::Frame> frames;
+  std::size_t bits = 0;
+  while (std::optional<sync::Frame> frame = reader.next()) {
+    if (isVouchedFor(frame->type)) bits += 8 * frame->payload.size();
+    frames.push_back(std::move(*frame));
+  }
+  if (bits == 0) return request;
+  fault("lie in a request");
+  lied_ = true;
+  std::size_t bit = static_cast<std::size_t>(lie) % bits;
+  std::string told;
+  for (sync::Frame& frame : frames) {
+    const std::size_t here = isVouchedFor(frame.type) ? 8 * frame.payload.size() : 0;
+    if (bit < here) {
+      frame.payload[bit / 8] = static_cast<char>(frame.payload[bit / 8] ^ (1 << bit % 8));
+      bit = SIZE_MAX;  // and nothing else
+    }
+    bit -= here;
+    told += sync::encodeFrame(frame.type, frame.payload);
+  }
+  return told;
+}
+
 std::string World::answerOf(Flight& flight, const Event& event) {
+  if (event.lie != 0 && !flight.hub) flight.request = onItsWay(flight.request, event.lie);
   if (!flight.hub) flight.hub.reset(new sync::HubExchange(hubExchange(flight.box, flight.at)));
   const std::string_view rest = std::string_view(flight.request).substr(flight.delivered);
   flight.hub->receive(upTo(rest, event.cutUp));
@@ -165,12 +203,21 @@ void World::deliver(Flight& flight, const Event& event) {
   flight.hub.reset();
   if (!answered) return;
   trace_.update(answer);
+  std::string& last = lastAnswers_[{flight.box, flight.at}];
+  const bool isStale = event.stale != 0 && !last.empty();
+  if (isStale) {
+    fault("older answer");
+    std::swap(last, answer);
+  } else {
+    last = answer;
+  }
   const bool isGuest = flight.at != boxes_[std::size_t(flight.box)].hub;
   checkFed(isGuest ? kNobody : officeOf(flight.box), nameOf(flight.box), answer);
   if (!flight.leaf) return;
   if (event.cutDown == 0) fault("answer lost");
   if (event.cutDown > 0 && isCut(answer, event.cutDown)) fault("answer cut");
   step(event, flight.box, flight.at, [&] {
+    lied_ = isStale;
     flight.leaf->receive(upTo(answer, event.cutDown));
     if (!isCut(answer, event.cutDown)) noteOutcome(flight.box, flight.leaf->finish());
   });

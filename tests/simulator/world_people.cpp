@@ -7,9 +7,11 @@ std::string personOf(std::int64_t serial) {
   return "p" + std::to_string(serial);
 }
 
-std::string valueOf(const Event& event) {
-  return event.value == 0 ? "\"v" + std::to_string(event.serial) + "\""
-                          : "\"same" + std::to_string(event.value) + "\"";
+// Of a field that only a later version knows, a form that this one never writes.
+std::string valueOf(const Event& event, std::string_view field) {
+  const std::string text = event.value == 0 ? "\"v" + std::to_string(event.serial) + "\""
+                                            : "\"same" + std::to_string(event.value) + "\"";
+  return field == kFields.back() ? R"({"as":[null,)" + text + R"(,"\u0001ü"],"of":{}})" : text;
 }
 
 }  // namespace
@@ -19,10 +21,13 @@ std::optional<World::Page> World::pageOf(std::int64_t box, std::int64_t record) 
   if (at == facts_.end()) return std::nullopt;
   const auto found = boxes_[std::size_t(box)].node->record(at->second.id);
   if (!found) return std::nullopt;
-  Page page{box, record, sync::encodeTag(*found), {}};
+  Page page{box, record, sync::encodeTag(*found), {}, {}};
   for (const auto& [name, field] : found->fields) {
     for (const sync::Sibling& sibling : field) {
-      if (const std::int64_t serial = serialOf(sibling.author)) page.shown[name].insert(serial);
+      const std::int64_t serial = serialOf(sibling.author);
+      if (serial == 0) continue;
+      page.shown[name].insert(serial);
+      if (!ledger_.isAsSaid(serial, {record, name}, sibling.value)) page.altered = name;
     }
   }
   return page;
@@ -31,6 +36,11 @@ std::optional<World::Page> World::pageOf(std::int64_t box, std::int64_t record) 
 void World::read(const Event& event) {
   std::optional<Page> page = pageOf(event.node, event.record);
   if (!page) return;
+  if (!page->altered.empty()) {
+    violated(
+        "a value is not as it was saved",
+        nameOf(event.node) + ": record " + std::to_string(event.record) + ", " + page->altered);
+  }
   pages_.emplace(event.serial, std::move(*page));
   std::deque<std::int64_t>& open = pagesAt_[{event.node, event.record}];
   open.push_back(event.serial);
@@ -43,7 +53,7 @@ void World::read(const Event& event) {
 std::optional<World::Page> World::pageFor(const Event& event) {
   if (event.page == 0) {
     if (!holds(event.node, event.record)) return std::nullopt;
-    return Page{event.node, event.record, sync::encodeTag(sync::Record{}), {}};
+    return Page{event.node, event.record, sync::encodeTag(sync::Record{}), {}, {}};
   }
   const auto at = pages_.find(event.page);
   if (at == pages_.end()) return std::nullopt;
@@ -68,7 +78,8 @@ void World::save(const Event& event) {
     sync::DraftEdit draft;
     draft.record = facts_.at(record).id;
     draft.tag = shown.tag;
-    draft.writes = {{kFields.at(std::size_t(event.field) % kFields.size()), valueOf(event)}};
+    const std::string field = kFields.at(std::size_t(event.field) % kFields.size());
+    draft.writes = {{field, valueOf(event, field)}};
     drafts.push_back(std::move(draft));
   }
   write(event, drafts, pages);
@@ -91,13 +102,14 @@ void World::write(const Event& event, const std::vector<sync::DraftEdit>& drafts
     const std::optional<Page> now = pageOf(event.node, record);
     for (const sync::DraftEdit& draft : drafts) {
       if (draft.record != facts_.at(record).id) continue;
-      const std::string& field = draft.writes.front().field;
+      const auto& [field, value, boundTo] = draft.writes.front();
       if (!now || !now->shown.contains(field) || !now->shown.at(field).contains(event.serial)) {
         continue;
       }
       const auto shown = page.shown.find(field);
       ledger_.saved(event.serial, event.node, record, field,
                     shown == page.shown.end() ? Ledger::Saves{} : shown->second);
+      if (!field.starts_with('_')) ledger_.said(event.serial, {record, field}, value);
     }
   }
 }
@@ -167,7 +179,8 @@ void World::create(const Event& event) {
   draft.kind = event.fields % 5 == 0 ? "kind_of_a_later_version" : "case_file";
   if (event.root != 0) draft.root = facts_.at(event.root).id;
   for (std::size_t i = 0; i < kFields.size(); ++i) {
-    if (event.fields >> i & 1) draft.writes.push_back({kFields.at(i), valueOf(event)});
+    if (event.fields >> i & 1)
+      draft.writes.push_back({kFields.at(i), valueOf(event, kFields.at(i))});
   }
   if (event.names != 0) {
     draft.writes.push_back({"person", sync::referenceValue(facts_.at(event.names).id)});
@@ -195,6 +208,7 @@ void World::create(const Event& event) {
   for (const sync::DraftWrite& write : draft.writes) {
     if (write.field != "_scope") {
       ledger_.saved(event.serial, event.node, event.serial, write.field, {});
+      ledger_.said(event.serial, {event.serial, write.field}, write.value);
     }
   }
   ledger_.saved(event.serial, event.node, event.serial, "_kind", {});
