@@ -68,9 +68,23 @@ struct Cut {
   std::string left;
 };
 
-std::vector<Cut> cutsInJournal(storage::Store& store, const Ids& ids) {
+// Of what this node only carried for another it knows no records: a child is learnt of by its
+// birth, which comes before all else that was written to it.
+void addBornInto(Ids& ids, std::string_view body) {
+  try {
+    for (const Edit& edit : decodeChange(body).edits) {
+      const std::optional<RecordId> root = rootOfBirth(edit);
+      if (root && ids.contains(*root)) ids.insert(edit.record);
+    }
+  } catch (const Failure&) {
+    return;  // damaged: `check` speaks of it
+  }
+}
+
+std::vector<Cut> cutsInJournal(storage::Store& store, Ids& ids) {
   std::vector<Cut> cuts;
   store.eachJournal([&](const storage::JournalRow& row) {
+    addBornInto(ids, row.body);
     if (std::optional<std::string> left = leftOf(row.body, ids)) cuts.push_back({row.seq, *left});
   });
   return cuts;
@@ -92,10 +106,11 @@ bool mustWait(Work& work, const Cut& cut, std::int64_t acknowledged) {
 
 std::size_t destroy(Work& work, const std::vector<RecordId>& named, const std::string& hash) {
   storage::Store& store = work.store();
-  const Ids ids = withChildren(store, named);
-  for (const RecordId& id : ids) store.addErased(id.bytes(), hash);
+  Ids ids = withChildren(store, named);
   const std::int64_t acknowledged = readLeafState(store).acknowledgedSeq;
-  for (const Cut& cut : cutsInJournal(store, ids)) {
+  const std::vector<Cut> cuts = cutsInJournal(store, ids);
+  for (const RecordId& id : ids) store.addErased(id.bytes(), hash);
+  for (const Cut& cut : cuts) {
     if (mustWait(work, cut, acknowledged)) {
       store.addErasureWaiting(cut.at);
     } else {
@@ -141,7 +156,7 @@ std::string ErasureCertificate::hash() const {
 
 ErasureCounts foreseeErasure(Work& work, const std::vector<RecordId>& named) {
   storage::Store& store = work.store();
-  const Ids ids = withChildren(store, named);
+  Ids ids = withChildren(store, named);
   ErasureCounts counts;
   std::set<std::string> offices;
   for (const RecordId& id : ids) {

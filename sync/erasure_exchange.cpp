@@ -142,7 +142,9 @@ bool HubErasures::take(Replica& replica, storage::Connections& connections,
     Work work(replica, *writer);
     if (frame.type == FrameType::kCertificates) {
       const CertificatesFrame said = decodeCertificates(frame.payload);
-      isNew = takeCertificates(work, headquartersKey(work.store(), replica), said.certificates);
+      const std::string key = headquartersKey(work.store(), replica);
+      if (key.empty()) return true;  // whose they are it hears from headquarters, with the same
+      isNew = takeCertificates(work, key, said.certificates);
       if (!listed_) listed_.emplace();
       for (const ErasureCertificate& one : said.certificates) listed_->insert(one.hash());
     } else {
@@ -189,8 +191,8 @@ void HubErasures::assumeConfirmed(storage::Store& store, const storage::LeafRow&
 
 std::string HubErasures::answer(storage::Store& store, Replica& replica,
                                 const storage::LeafRow& leaf, bool& mayFeed) const {
-  mayFeed = true;
-  if (areEqual(store)) return {};
+  mayFeed = areEqual(store);
+  if (mayFeed || headquartersKey(store, replica).empty()) return {};
   const std::set<std::string> known = this->known(store, leaf);
   // It holds what this hub does not know it to hold: one of the two was restored. Until that is
   // said, nothing is fed that might have been erased.

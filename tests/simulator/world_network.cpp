@@ -88,7 +88,7 @@ bool World::step(const Event& event, std::int64_t leaf, std::int64_t hub,
       if (!died && lied_) {
         fault("(lie refused)");
       } else if (!died) {
-        violated("an exchange fails", nameOf(leaf) + ": " + failure.code() + ": " + failure.what());
+        violated("an exchange fails: " + failure.code(), nameOf(leaf) + ": " + failure.what());
       }
     }
   } catch (const std::exception& error) {

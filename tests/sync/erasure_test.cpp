@@ -107,6 +107,15 @@ void expectChainFollows(TestNode& node) {
   }
 }
 
+bool hasChangesOf(TestNode& node, const RecordId& id) {
+  const storage::Connections::Lease reader = node.connections().reader();
+  bool found = false;
+  storage::Store(*reader).eachJournal([&](const storage::JournalRow& row) {
+    for (const Edit& edit : decodeChange(row.body).edits) found = found || edit.record == id;
+  });
+  return found;
+}
+
 // A person at NBO shared with MBA, with a note, edited often by both; and a case that stays.
 struct Erasing : Tree {
   RecordId person;
@@ -286,6 +295,47 @@ TEST(Erasure, IsCollectedFromTheOfficesWhenHeadquartersIsRestoredBeforeAnythingI
   nodes.settle();
   nodes.expectGoneEverywhere();
   EXPECT_FALSE(nodes.hq.record(nodes.person));
+  nodes.expectAgreement();
+}
+
+TEST(Erasure, OfWhichARestoredOfficeHearsFromAPhoneFirstWaitsForHeadquarters) {
+  Erasing nodes;
+  TestNode phone("NBO-P1", true, 60, "NBO");
+  enrol(nodes.nbo(), phone);
+  exchangeAll(nodes.nbo(), phone);
+  const std::string backup = nodes.nbo().copyOfStore();  // of before it knew whose word counts
+  nodes.erase({nodes.person});
+  nodes.settle();
+  exchangeAll(nodes.nbo(), phone);
+  ASSERT_FALSE(phone.record(nodes.person));
+  nodes.nbo().startOnCopy(backup);
+  EXPECT_EQ(exchangeAll(nodes.nbo(), phone).changesDown, 0U);
+  EXPECT_FALSE(phone.record(nodes.person));
+  nodes.settle();
+  exchangeAll(nodes.nbo(), phone);
+  EXPECT_EQ(exchangeAll(nodes.nbo(), phone).agreement, Agreement::kAgree);
+  nodes.expectGoneEverywhere();
+  EXPECT_FALSE(nodes.holdsWord(phone));
+  nodes.expectAgreement();
+}
+
+TEST(Erasure, TakesWhatAnOfficeOnlyCarriedForAGuest) {
+  Erasing nodes;
+  TestNode phone("NBO-P1", true, 60, "NBO");
+  enrol(nodes.nbo(), phone);
+  exchangeAll(nodes.nbo(), phone);
+  enrol(nodes.kis(), phone);
+  const RecordId child = phone.create("note", {{"name", named("on the road")}}, nodes.person);
+  phone.edit(child, "name", named("edited on the road"));
+  exchange(nodes.kis(), phone);
+  ASSERT_TRUE(hasChangesOf(nodes.kis(), child));
+  nodes.erase({nodes.person});
+  nodes.settle();
+  exchangeAll(nodes.nbo(), phone);
+  nodes.settle();
+  EXPECT_FALSE(hasChangesOf(nodes.kis(), child));
+  nodes.expectGoneEverywhere();
+  EXPECT_FALSE(nodes.holdsWord(phone));
   nodes.expectAgreement();
 }
 
