@@ -118,9 +118,15 @@ class Store {
   std::optional<SealRow> seal(std::int64_t seal);
   void putSealed(std::int64_t seq, const SealedRow& row);
   std::optional<SealedRow> sealed(std::int64_t seq);
+  // Further seals over an entry: of hubs above this node's, or of its own where it came home.
+  void addSealedAbove(std::int64_t seq, const SealedRow& row);
+  // The places of an entry under seals of this node's hub and of those above, the hub's first.
+  std::vector<SealFromAboveRow> sealsFromAbove(std::int64_t seq);
+  // The seal with this signature that was kept under this name.
+  std::optional<std::int64_t> sealSigned(std::string_view signature, std::string_view signer);
   // Seals of this node's hub with entries of the journal under them, up to `upTo` and after
   // `after`, that came later than where the feed stood at `from` (an epoch that this node does not
-  // know: all), oldest first.
+  // know: all) or not by the feed, oldest first.
   std::vector<std::int64_t> hubSealsSince(const FeedEpochRow& from, std::int64_t after,
                                           std::int64_t upTo);
   std::int64_t lastSeal();

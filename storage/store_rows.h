@@ -90,10 +90,12 @@ struct DeviceRow {
 
 // A device's signature over several changes at once (sync.md, "Seals").
 struct SealRow {
-  std::string signer;  // empty: this node's hub, of what it fed
+  // Empty: this node's hub, of what it fed; "^": the hub above that one, and so on.
+  std::string signer;
   std::string signature;
-  std::string digests;      // 32 bytes each
-  std::uint64_t epoch = 0;  // of a hub's: where the feed stood after these changes
+  std::string digests;  // 32 bytes each
+  // Of the own hub's: where the feed stood after these changes; 0: they did not come by the feed.
+  std::uint64_t epoch = 0;
   std::uint64_t number = 0;
 };
 
@@ -102,6 +104,12 @@ struct SealedRow {
   std::int64_t seal = 0;
   std::uint64_t position = 0;  // from 1
   std::string salt;
+};
+
+// The same under the seal of a hub; `signer` as SealRow has it.
+struct SealFromAboveRow {
+  std::string signer;
+  SealedRow place;
 };
 
 // A journal entry under a seal.

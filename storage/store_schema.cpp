@@ -200,6 +200,21 @@ CREATE TABLE bundle_pieces(
                                                       R"sql(
 ALTER TABLE records ADD COLUMN packing INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE journal ADD COLUMN packing INTEGER NOT NULL DEFAULT 0;
+)sql",
+                                                      // An entry can be under several seals: of
+                                                      // hubs further up, too.
+                                                      R"sql(
+CREATE TABLE sealed_above(
+  seq INTEGER NOT NULL, seal INTEGER NOT NULL, position INTEGER NOT NULL, salt BLOB NOT NULL,
+  PRIMARY KEY(seq, seal)) WITHOUT ROWID;
+CREATE INDEX sealed_above_by_seal ON sealed_above(seal);
+CREATE INDEX seals_by_signature ON seals(signature);
+CREATE TRIGGER journal_gone_from_above AFTER DELETE ON journal BEGIN
+  DELETE FROM sealed_above WHERE seq = old.seq;
+END;
+CREATE TRIGGER journal_cut_from_above AFTER UPDATE OF body ON journal BEGIN
+  DELETE FROM sealed_above WHERE seq = old.seq;
+END;
 )sql"};
   return migrations;
 }

@@ -85,14 +85,49 @@ std::optional<SealedRow> Store::sealed(std::int64_t seq) {
                    statement.text(2)};
 }
 
+void Store::addSealedAbove(std::int64_t seq, const SealedRow& row) {
+  db_.statement("INSERT OR IGNORE INTO sealed_above VALUES(?, ?, ?, ?)")
+      .bind(1, seq)
+      .bind(2, row.seal)
+      .bind(3, static_cast<std::int64_t>(row.position))
+      .bindBlob(4, row.salt)
+      .run();
+}
+
+std::vector<SealFromAboveRow> Store::sealsFromAbove(std::int64_t seq) {
+  Statement statement = db_.statement(
+      "SELECT s.signer, d.seal, d.position, d.salt FROM ("
+      "SELECT seal, position, salt FROM sealed WHERE seq = ?1 UNION ALL "
+      "SELECT seal, position, salt FROM sealed_above WHERE seq = ?1) d "
+      "JOIN seals s ON s.seal = d.seal WHERE s.signer = '' OR substr(s.signer, 1, 1) = '^' "
+      "ORDER BY s.signer, d.seal");
+  statement.bind(1, seq);
+  std::vector<SealFromAboveRow> rows;
+  while (statement.step()) {
+    rows.push_back({statement.text(0),
+                    {statement.integer(1), static_cast<std::uint64_t>(statement.integer(2)),
+                     statement.text(3)}});
+  }
+  return rows;
+}
+
+std::optional<std::int64_t> Store::sealSigned(std::string_view signature, std::string_view signer) {
+  Statement statement =
+      db_.statement("SELECT seal FROM seals WHERE signature = ? AND signer = ? LIMIT 1");
+  if (!statement.bindBlob(1, signature).bindText(2, signer).step()) return std::nullopt;
+  return statement.integer(0);
+}
+
 std::vector<std::int64_t> Store::hubSealsSince(const FeedEpochRow& from, std::int64_t after,
                                                std::int64_t upTo) {
   Statement statement = db_.statement(
       "SELECT s.seal FROM seals s LEFT JOIN feed_epochs e ON e.leaf = 0 AND e.epoch = s.epoch "
       "LEFT JOIN feed_epochs f ON f.leaf = 0 AND f.epoch = ?1 "
       "WHERE s.signer = '' AND s.seal > ?3 AND s.seal <= ?4 AND (f.position IS NULL OR "
-      "e.position > f.position OR (e.position = f.position AND s.number > ?2)) "
-      "AND EXISTS(SELECT 1 FROM sealed d WHERE d.seal = s.seal) ORDER BY s.seal");
+      "s.epoch = 0 OR e.position > f.position OR "
+      "(e.position = f.position AND s.number > ?2)) "
+      "AND (EXISTS(SELECT 1 FROM sealed d WHERE d.seal = s.seal) OR "
+      "EXISTS(SELECT 1 FROM sealed_above d WHERE d.seal = s.seal)) ORDER BY s.seal");
   statement.bind(1, static_cast<std::int64_t>(from.epoch))
       .bind(2, static_cast<std::int64_t>(from.began))
       .bind(3, after)
@@ -109,8 +144,10 @@ std::int64_t Store::lastSeal() {
 }
 
 std::vector<SealedEntryRow> Store::entriesUnder(std::int64_t seal) {
-  Statement statement =
-      db_.statement("SELECT seq, position, salt FROM sealed WHERE seal = ? ORDER BY position");
+  Statement statement = db_.statement(
+      "SELECT seq, position, salt FROM sealed WHERE seal = ?1 UNION "
+      "SELECT seq, position, salt FROM sealed_above WHERE seal = ?1 "
+      "ORDER BY position");
   statement.bind(1, seal);
   std::vector<SealedEntryRow> rows;
   while (statement.step()) {

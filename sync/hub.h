@@ -123,6 +123,8 @@ class HubExchange {
   std::uint64_t numberFeed(storage::Store& store);
   void returned(const std::vector<Change>& changes);
   void takeReturned(Work& work, const Change& received);
+  void keepFromAbove(storage::Store& store, std::int64_t seq,
+                     const std::vector<CarriedSeals::Proof>& proofs);
   bool isOwn(const storage::SealRow& seal);
   void receipts(const std::vector<std::string>& roots);
   void ahead(const std::vector<Change>& copies);

@@ -1,5 +1,6 @@
 // The answer's feed: entries become frames, the state of an ENTER being made as it is sent.
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -20,6 +21,7 @@ constexpr std::size_t kItemBytes = 20;  // of an entry without its changes
 // Collects items until a frame is full.
 struct HubExchange::FeedBuilder {
   const Replica& replica;
+  std::int64_t leaf;
   PackedFrameWriter frames;
   FrameSizes sizes;
   FeedFrame frame;
@@ -28,7 +30,10 @@ struct HubExchange::FeedBuilder {
   bool stands = false;  // whether the frame begun says where the leaf stands after it
   FeedCursor reached;   // where the leaf stands after all of it
 
-  explicit FeedBuilder(const Replica& owner) : replica(owner) {}
+  SealsToCarry fromAbove;
+
+  FeedBuilder(const Replica& owner, std::int64_t of, storage::Store& store)
+      : replica(owner), leaf(of), fromAbove(store) {}
 
   void add(FeedItem item, std::size_t bytes) {
     const bool continues = !frame.items.empty() && item.type == FeedType::kEnter &&
@@ -54,6 +59,9 @@ struct HubExchange::FeedBuilder {
   void flush() {
     if (!stands) return;
     addSeal();
+    for (const CarriedSeal& seal : fromAbove.take(true)) {
+      frames.plain(FrameType::kCarriedSeal, encodeCarriedSeal(seal));
+    }
     frames.feed(frame);
     sizes.advance();
     frame.items.clear();
@@ -67,10 +75,48 @@ struct HubExchange::FeedBuilder {
     if (replica.signingKey() == nullptr) return;
     SealMaker seal(replica.random().bytes(kSealSeedSize));
     for (const FeedItem& item : frame.items) {
-      for (const Change& change : item.changes) seal.add(encodeChange(change));
+      for (const Change& change : item.changes) seal.addWithParts(change);
     }
     if (seal.empty()) return;
     frames.plain(FrameType::kSeal, encodeSeal({seal.seed(), seal.sign(*replica.signingKey())}));
+  }
+
+  // One edit of an entry goes on under the seals of hubs further up that the entry came with; the
+  // leaf can then give it back to whoever sealed it, should all above have lost it. Answers what
+  // that takes.
+  std::size_t passOn(storage::Store& store, std::int64_t seq, const Change& whole,
+                     std::size_t edit) {
+    std::size_t bytes = 0;
+    for (const storage::SealFromAboveRow& seal : store.sealsFromAbove(seq)) {
+      const bool isWhole = whole.edits.size() == 1;
+      bytes += fromAbove.add(whole.dot, isWhole ? seal.place : placeOfPart(seal.place, edit));
+    }
+    return bytes;
+  }
+
+  // A change, as far as the leaf may have it; in parts where only so the seals from further up fit.
+  void change(storage::Store& store, const storage::FeedRow& row,
+              const storage::JournalRow& entry) {
+    const Change whole = decodeChange(entry.body);
+    Change part = projectionFor(store, leaf, whole);
+    if (part.edits.empty()) return;
+    const RecordId root = RecordId::fromBytes(row.root);
+    const bool isSealed = !store.sealsFromAbove(entry.seq).empty();
+    if (!isSealed || part.edits.size() == whole.edits.size()) {
+      std::size_t bytes = weightOf(part, entry.body.size());
+      for (const storage::SealFromAboveRow& seal : store.sealsFromAbove(entry.seq)) {
+        bytes += fromAbove.add(whole.dot, seal.place);
+      }
+      add({FeedType::kChange, root, {std::move(part)}}, bytes);
+      return;
+    }
+    for (std::size_t i = 0; i < whole.edits.size(); ++i) {
+      Change one = partOf(whole, i);
+      if (projectionFor(store, leaf, one).edits.empty()) continue;
+      const std::size_t bytes =
+          passOn(store, entry.seq, whole, i) + weightOf(one, encodeChange(one).size());
+      add({FeedType::kChange, root, {std::move(one)}}, bytes);
+    }
   }
 
   // The records of a root from behind `within`, in pieces. Answers whether the root is through.
@@ -81,7 +127,7 @@ struct HubExchange::FeedBuilder {
       const auto records = store.recordsOfRoot(row.root, within, kRecordsAtOnce);
       if (records.empty()) add({FeedType::kEnter, root, {}}, kItemBytes);
       for (const storage::RecordRow& record : records) {
-        enterRecord(record, root, row.number, within);
+        enterRecord(store, record, root, row.number, within);
         within = record.id;
         if (total >= limit) break;
       }
@@ -93,16 +139,52 @@ struct HubExchange::FeedBuilder {
     }
   }
 
+  // Of a record's pruned change: what of it came down sealed, as it was then. What was replaced
+  // since is replaced at the leaf as well. Where there is more to it, the pruned change before
+  // that, since it may be the birth.
+  std::vector<Change> piecesOf(storage::Store& store, Change pruned, std::size_t& bytes) {
+    std::vector<Change> pieces;
+    std::vector<Write> missing = pruned.edits.front().writes;
+    const RecordId record = pruned.edits.front().record;
+    for (const storage::JournalRow& row :
+         store.journalOfDot(pruned.dot.replica, pruned.dot.counter)) {
+      const Change whole = decodeChange(row.body);
+      for (std::size_t i = 0; i < whole.edits.size(); ++i) {
+        const std::vector<Write>& writes = whole.edits[i].writes;
+        const auto isIn = [&](const Write& write) {
+          return std::find(writes.begin(), writes.end(), write) != writes.end();
+        };
+        if (whole.edits[i].record != record) continue;
+        if (std::none_of(missing.begin(), missing.end(), isIn)) continue;
+        const std::size_t sealed = passOn(store, row.seq, whole, i);
+        if (sealed == 0) continue;
+        bytes += sealed;
+        pieces.push_back(partOf(whole, i));
+        std::erase_if(missing, isIn);
+      }
+    }
+    if (!missing.empty()) pieces.insert(pieces.begin(), std::move(pruned));
+    return pieces;
+  }
+
   // One record, in several frames where it is long. All but the last leave the leaf standing
   // before it.
-  void enterRecord(const storage::RecordRow& record, const RecordId& root, std::uint64_t number,
-                   const std::string& before) {
+  void enterRecord(storage::Store& store, const storage::RecordRow& record, const RecordId& root,
+                   std::uint64_t number, const std::string& before) {
     FeedItem item{FeedType::kEnter, root, {}};
     std::size_t bytes = kItemBytes;
-    for (Change& change :
+    for (Change& pruned :
          prunedChanges(decodeState(RecordId::fromBytes(record.id), record.state))) {
-      bytes += weightOf(change, encodeChange(change).size());
-      item.changes.push_back(std::move(change));
+      std::vector<Change> pieces;
+      if (replica.hasHub()) {
+        pieces = piecesOf(store, std::move(pruned), bytes);
+      } else {
+        pieces.push_back(std::move(pruned));
+      }
+      for (Change& piece : pieces) {
+        bytes += weightOf(piece, encodeChange(piece).size());
+        item.changes.push_back(std::move(piece));
+      }
       if (frameBytes + bytes < sizes.next()) continue;
       add(std::exchange(item, {FeedType::kEnter, root, {}}), std::exchange(bytes, kItemBytes));
       standAt(number - 1, before);
@@ -114,7 +196,7 @@ struct HubExchange::FeedBuilder {
 
 FeedCursor HubExchange::addFeed(storage::Store& store, const FeedCursor& from,
                                 std::size_t downBytes, std::string& body) {
-  FeedBuilder builder(replica_);
+  FeedBuilder builder(replica_, leaf_.leaf, store);
   builder.reached = from;
   FeedCursor at = from;
   while (!more_) {
@@ -137,11 +219,7 @@ FeedCursor HubExchange::addFeed(storage::Store& store, const FeedCursor& from,
           break;
         }
       } else if (const auto entry = store.journal(row.seq); entry) {
-        Change part = projectionFor(store, leaf_.leaf, decodeChange(entry->body));
-        if (!part.edits.empty()) {
-          const std::size_t weight = weightOf(part, entry->body.size());
-          builder.add({FeedType::kChange, root, {std::move(part)}}, weight);
-        }
+        builder.change(store, row, *entry);
       }
       builder.standAt(row.number, "");
     }

@@ -59,16 +59,22 @@ void HubExchange::takeReturned(Work& work, const Change& received) {
   const std::string whole = encodeChange(received);
   const Change change = withoutErased(work, received);
   if (change.edits.empty()) return;
+  const std::vector<CarriedSeals::Proof> proofs = carriedSeals_.proofsOf(received.dot, whole);
+  std::optional<CarriedSeals::Proof> proof;  // under this hub's own seal
+  bool isForged = false;
+  for (const CarriedSeals::Proof& one : proofs) {
+    if (proof || !one.seal.signer.empty()) continue;
+    isForged = !isOwn(one.seal);
+    if (!isForged) proof = one;
+  }
   if (heldOfPart(store, change) == Held::kWhole) {
     store.dropQuarantined(whole);
+    if (proof) keepFromAbove(store, entryWith(store, change.dot, whole), proofs);
     return;
   }
-  std::optional<CarriedSeals::Proof> proof = carriedSeals_.proofOf(received.dot, whole);
   Judgement judgement;
-  if (!proof) {
-    judgement.reason = "replica-is-foreign";  // nothing proves that it was ever fed
-  } else if (!isOwn(proof->seal)) {
-    judgement.reason = "signature-is-forged";
+  if (!proof) {  // nothing proves that it was ever fed
+    judgement.reason = isForged ? "signature-is-forged" : "replica-is-foreign";
   } else {
     proof->seal.signer = replica_.node();
     judgement = judgeReturned(work, change);
@@ -81,9 +87,16 @@ void HubExchange::takeReturned(Work& work, const Change& received) {
     ++quarantined_;
     return;
   }
-  takeHome(work, leaf_, change, place);
+  keepFromAbove(store, takeHome(work, leaf_, change, place), proofs);
   store.dropQuarantined(whole);
   ++changesIn_;
+}
+
+// With what came home, by which its own hub knows it again; its own people's goes up by the chain.
+void HubExchange::keepFromAbove(storage::Store& store, std::int64_t seq,
+                                const std::vector<CarriedSeals::Proof>& proofs) {
+  if (!replica_.hasHub() || seq == 0 || store.upwardOfSeq(seq)) return;
+  keepSealsFromAbove(store, seq, proofs, CameFrom::kLeaf);
 }
 
 bool HubExchange::isOwn(const storage::SealRow& seal) {

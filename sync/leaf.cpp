@@ -199,6 +199,8 @@ void LeafExchange::receive(std::string_view bytes) {
       if (takeRevocations_) takeRevocations_(frame->payload);
     } else if (frame->type == FrameType::kSeal) {
       seal_ = decodeSeal(frame->payload);
+    } else if (frame->type == FrameType::kCarriedSeal) {
+      sealsFromAbove_.add(decodeCarriedSeal(frame->payload));
     } else if (frame->type == FrameType::kWelcome) {
       welcome(decodeWelcome(frame->payload));
     } else if (frame->type == FrameType::kFeed && welcomed_) {

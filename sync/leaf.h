@@ -17,6 +17,7 @@
 #include "sync/healing.h"
 #include "sync/messages.h"
 #include "sync/replica.h"
+#include "sync/seal.h"
 
 namespace waystation::sync {
 
@@ -126,6 +127,7 @@ class LeafExchange {
   PackedFrameReader unpack_;
   std::uint64_t feedEpoch_ = 0;
   std::optional<SealNotice> seal_;               // of the frame of the feed that follows
+  CarriedSeals sealsFromAbove_;                  // over its changes, of hubs above this one's
   std::optional<std::vector<FeedCursor>> lost_;  // what the hub says it has lost
   std::int64_t returnedUpTo_ = 0;                // the last seal whose changes this request returns
   bool welcomed_ = false;

@@ -1,7 +1,5 @@
 // What a leaf sends of its chain: the links that its hub has not acknowledged, in frames.
 
-#include <map>
-
 #include "crypto/failure.h"
 #include "sync/leaf.h"
 #include "sync/seal.h"
@@ -34,11 +32,12 @@ struct LeafExchange::UpFrames {
   FrameSizes sizes;
   ChangesFrame held;
   GoneFrame gone;
-  std::map<std::int64_t, CarriedSeal> carried;  // by the seal's row
+  SealsToCarry carried;
   std::size_t frameBytes = 0;
   std::string head;  // of the chain after the last link, to be signed
 
-  UpFrames(LeafExchange& owner, storage::Store& from) : exchange(owner), store(from) {}
+  UpFrames(LeafExchange& owner, storage::Store& from)
+      : exchange(owner), store(from), carried(from) {}
 
   void add(const storage::UpwardRow& link, const storage::JournalRow& entry) {
     Change change = decodeChange(entry.body);
@@ -73,11 +72,8 @@ struct LeafExchange::UpFrames {
   // A change that another device made goes up under that device's seal.
   void addCarried(const storage::JournalRow& entry) {
     const std::optional<storage::SealedRow> place = store.sealed(entry.seq);
-    const std::optional<storage::SealRow> seal = place ? store.seal(place->seal) : std::nullopt;
-    if (!seal) return;
-    CarriedSeal& frame = carried[place->seal];
-    if (frame.places.empty()) frame = {seal->signer, seal->signature, seal->digests, {}};
-    frame.places.push_back({{entry.replica, entry.counter}, place->position, place->salt});
+    if (!place) return;
+    carried.add({entry.replica, entry.counter}, *place);
     frameBytes += place->salt.size();
   }
 
@@ -92,10 +88,9 @@ struct LeafExchange::UpFrames {
   }
 
   void flush() {
-    for (const auto& [row, seal] : carried) {
+    for (const CarriedSeal& seal : carried.take()) {
       frames.plain(FrameType::kCarriedSeal, encodeCarriedSeal(seal));
     }
-    carried.clear();
     const bool seals = exchange.replica_.sealsChanges();
     if (!held.changes.empty() && seals) addSeal();
     if (frameBytes != 0) held.signature = gone.signature = exchange.key_.sign(head);

@@ -59,6 +59,13 @@ bool LeafExchange::addReturned(storage::Store& store, std::string& body) {
   return returnedUpTo_ == due->last;
 }
 
+void returnToo(storage::Store& store, std::int64_t seal) {
+  Return due = readReturn(store).value_or(Return{{}, seal - 1, seal});
+  due.done = std::min(due.done, seal - 1);
+  due.last = std::max(due.last, seal);
+  writeReturn(store, due);
+}
+
 // The hub has what this request returned; or it says anew what it has lost.
 bool LeafExchange::noteReturned(storage::Store& store) {
   if (lost_) {

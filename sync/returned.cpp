@@ -11,6 +11,9 @@ namespace waystation::sync {
 namespace {
 
 constexpr std::size_t kFrameBytes = 512 * 1024;  // as much as one of the feed holds
+constexpr char kAbove = '^';
+constexpr std::size_t kMostHubsAbove = 8;
+constexpr std::ptrdiff_t kMostSealsOfOne = 4;  // over one entry
 
 // Whose references they are: of a change that another office made, that office's.
 std::int64_t writerOf(storage::Store& store, const storage::LeafRow& leaf, const Change& change) {
@@ -23,17 +26,13 @@ std::int64_t writerOf(storage::Store& store, const storage::LeafRow& leaf, const
 }  // namespace
 
 void ReturnedFrames::add(std::int64_t seq) {
-  const std::optional<storage::SealedRow> place = store_.sealed(seq);
-  if (!place || !seen_.insert(seq).second) return;
-  const std::optional<storage::SealRow> seal = store_.seal(place->seal);
+  if (!seen_.insert(seq).second) return;
+  const std::vector<storage::SealFromAboveRow> seals = store_.sealsFromAbove(seq);
   const std::optional<storage::JournalRow> entry = store_.journal(seq);
-  if (!seal || !seal->signer.empty() || !entry) return;
-  CarriedSeal& frame = seals_[place->seal];
-  if (frame.places.empty()) {
-    frame = {seal->signer, seal->signature, seal->digests, {}};
-    size_ += seal->digests.size();
+  if (seals.empty() || !seals.front().signer.empty() || !entry) return;
+  for (const storage::SealFromAboveRow& seal : seals) {
+    size_ += seals_.add({entry->replica, entry->counter}, seal.place);
   }
-  frame.places.push_back({{entry->replica, entry->counter}, place->position, place->salt});
   changes_.push_back(decodeChange(entry->body));
   held_ += entry->body.size();
   size_ += entry->body.size();
@@ -41,11 +40,10 @@ void ReturnedFrames::add(std::int64_t seq) {
 }
 
 void ReturnedFrames::flush() {
-  for (const auto& [row, seal] : seals_) {
+  for (const CarriedSeal& seal : seals_.take()) {
     frames_ += encodeFrame(FrameType::kCarriedSeal, encodeCarriedSeal(seal));
   }
   if (!changes_.empty()) frames_ += encodeFrame(FrameType::kReturned, encodeHealing(changes_));
-  seals_.clear();
   changes_.clear();
   held_ = 0;
 }
@@ -90,8 +88,8 @@ Judgement judgeReturned(Work& work, const Change& change) {
 
 // An office that was restored passes on only what its own people made: all else was headquarters'
 // before it was the office's, and comes from there again.
-void takeHome(Work& work, const storage::LeafRow& leaf, const Change& change,
-              const storage::SealedRow& proof) {
+std::int64_t takeHome(Work& work, const storage::LeafRow& leaf, const Change& change,
+                      const storage::SealedRow& proof) {
   storage::Store& store = work.store();
   const bool isOurs = officeOf(change.author) == work.replica().node();
   const bool hasHub = work.replica().hasHub();
@@ -104,7 +102,7 @@ void takeHome(Work& work, const storage::LeafRow& leaf, const Change& change,
                      {.roundabout = true, .sealed = hasHub, .ours = isOurs});
     if (seq != 0 && hasHub) store.putSealed(seq, proof);
   }
-  if (seq == 0) return;
+  if (seq == 0) return 0;
   for (const Edit& edit : change.edits) {
     const std::optional<storage::RecordRow> row = store.record(edit.record.bytes());
     if (!row) continue;
@@ -115,6 +113,42 @@ void takeHome(Work& work, const storage::LeafRow& leaf, const Change& change,
     const bool isTold = std::find(known.begin(), known.end(), row->root) != known.end();
     if (!store.inScope(leaf.leaf, row->root) && !isTold) release(work, leaf.leaf, row->root);
   }
+  return seq;
+}
+
+bool isFromAbove(std::string_view signer) {
+  return signer.size() <= kMostHubsAbove && signer.find_first_not_of(kAbove) == signer.npos;
+}
+
+void keepSealsFromAbove(storage::Store& store, std::int64_t seq,
+                        const std::vector<CarriedSeals::Proof>& proofs, CameFrom from) {
+  for (const CarriedSeals::Proof& proof : proofs) {
+    std::string signer = proof.seal.signer;
+    if (!isFromAbove(signer)) continue;
+    if (from == CameFrom::kHub) {
+      signer += kAbove;
+    } else if (signer.empty()) {
+      continue;  // this node's own
+    } else {
+      signer.pop_back();
+    }
+    const std::vector<storage::SealFromAboveRow> kept = store.sealsFromAbove(seq);
+    const auto ofIt = std::count_if(kept.begin(), kept.end(),
+                                    [&](const auto& row) { return row.signer == signer; });
+    // Of its hub it can verify: one is enough. What a leaf returns may be anything.
+    if (ofIt >= (from == CameFrom::kHub ? 1 : kMostSealsOfOne)) continue;
+    std::optional<std::int64_t> row = store.sealSigned(proof.seal.signature, signer);
+    if (!row) row = store.addSeal({signer, proof.seal.signature, proof.seal.digests});
+    store.addSealedAbove(seq, {*row, proof.position, proof.salt});
+    if (signer.empty()) returnToo(store, *row);
+  }
+}
+
+std::int64_t entryWith(storage::Store& store, const Dot& dot, std::string_view body) {
+  for (const storage::JournalRow& row : store.journalOfDot(dot.replica, dot.counter)) {
+    if (row.body == body) return row.seq;
+  }
+  return 0;
 }
 
 }  // namespace waystation::sync

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "sync/admission.h"
 #include "sync/messages.h"
+#include "sync/seal.h"
 
 namespace waystation::sync {
 
@@ -17,7 +17,7 @@ namespace waystation::sync {
 // At the leaf: entries of the journal that came by the hub's feed, with their seals, as frames.
 class ReturnedFrames {
  public:
-  explicit ReturnedFrames(storage::Store& store) : store_(store) {}  // borrows
+  explicit ReturnedFrames(storage::Store& store) : store_(store), seals_(store) {}  // borrows
   // An entry without the hub's seal adds nothing, nor does one that is in already.
   void add(std::int64_t seq);
   // About what they take before compression.
@@ -29,7 +29,7 @@ class ReturnedFrames {
 
   storage::Store& store_;
   std::set<std::int64_t> seen_;
-  std::map<std::int64_t, CarriedSeal> seals_;
+  SealsToCarry seals_;
   std::vector<Change> changes_;
   std::size_t held_ = 0;
   std::size_t size_ = 0;
@@ -43,8 +43,22 @@ std::string returnedRecords(storage::Store& store, const std::vector<RecordId>& 
 // At the hub: what speaks against taking it home now. Only that something comes before it, or that
 // another change has taken its name meanwhile.
 Judgement judgeReturned(Work& work, const Change& change);
-// Takes it home from `leaf`; `proof`: its place under a seal of this node.
-void takeHome(Work& work, const storage::LeafRow& leaf, const Change& change,
-              const storage::SealedRow& proof);
+// Takes it home from `leaf`; `proof`: its place under a seal of this node. Answers its entry of the
+// journal, 0 where nothing of it was new.
+std::int64_t takeHome(Work& work, const storage::LeafRow& leaf, const Change& change,
+                      const storage::SealedRow& proof);
+
+// Seals of hubs above this node's own are kept under a name of as many '^' as hubs lie between, and
+// travel down and up again with what they are over, so that each hub can be given back its own.
+bool isFromAbove(std::string_view signer);
+// Keeps with an entry the seals among `proofs` that came with it. They bear the names that they
+// have at the sender.
+enum class CameFrom { kHub, kLeaf };
+void keepSealsFromAbove(storage::Store& store, std::int64_t seq,
+                        const std::vector<CarriedSeals::Proof>& proofs, CameFrom from);
+// The entry that holds just this body; 0: none.
+std::int64_t entryWith(storage::Store& store, const Dot& dot, std::string_view body);
+// What came home under this seal of the node's own hub is to be returned to it, too.
+void returnToo(storage::Store& store, std::int64_t seal);
 
 }  // namespace waystation::sync

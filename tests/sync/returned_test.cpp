@@ -262,5 +262,182 @@ TEST_F(Returned, OpensNoCaseThatHasGoneToAnotherOffice) {
   EXPECT_EQ(down.changesIn(), 0U);
 }
 
+// Headquarters, an office and its phone: what only the phone has still, once both above it went
+// back.
+class ReturnedFromBelow : public Returned {
+ protected:
+  ReturnedFromBelow() {
+    enrol(nairobi_, phone_);
+    settleAll();
+  }
+
+  void settleAll() {
+    for (int i = 0; i < 3; ++i) {
+      exchangeAll(nairobi_, phone_);
+      settle();
+    }
+    exchangeAll(nairobi_, phone_);
+  }
+
+  void expectAllEqual() {
+    settleAll();
+    EXPECT_EQ(exchange(nairobi_, phone_).agreement, Agreement::kAgree);
+    expectEqual();
+    for (const storage::QuarantineRow& row : nairobi_.quarantine()) {
+      ADD_FAILURE() << "kept aside at the office: " << row.reason;
+    }
+  }
+
+  TestNode phone_{"NBO-P1", true, 4, "NBO"};
+};
+
+TEST_F(ReturnedFromBelow, IsWhatHeadquartersWroteAndOnlyAPhoneHasStill) {
+  const std::string backup = hq_.copyOfStore();
+  const std::string office = nairobi_.copyOfStore();
+  hq_.edit(id_, "status", "\"of headquarters\"");
+  const RecordId born = hq_.create("case_file", {{"_custody", "\"NBO\""}, {"a", "\"1\""}});
+  settleAll();
+  ASSERT_TRUE(phone_.record(born));
+  hq_.startOnCopy(backup);
+  nairobi_.startOnCopy(office);
+  expectAllEqual();
+  EXPECT_EQ(hq_.record(id_)->value("status"), "\"of headquarters\"");
+  ASSERT_TRUE(hq_.record(born));
+  EXPECT_EQ(hq_.record(born)->value("a"), "\"1\"");
+}
+
+// The phone is enrolled later, so it gets states and not changes, of which a part was replaced.
+TEST_F(ReturnedFromBelow, IsWhatCameToThePhoneInTheStateOfACase) {
+  const std::string backup = hq_.copyOfStore();
+  const std::string office = nairobi_.copyOfStore();
+  const RecordId born =
+      hq_.create("case_file", {{"_custody", "\"NBO\""}, {"a", "\"1\""}, {"b", "\"2\""}});
+  settle();
+  nairobi_.edit(born, "a", "\"of the office\"");
+  settle();
+  TestNode late("NBO-P2", true, 5, "NBO");
+  enrol(nairobi_, late);
+  exchangeAll(nairobi_, late);
+  ASSERT_EQ(late.record(born)->value("a"), "\"of the office\"");
+  hq_.startOnCopy(backup);
+  nairobi_.startOnCopy(office);
+  enrol(nairobi_, late);
+  exchangeAll(nairobi_, late);
+  expectAllEqual();
+  EXPECT_EQ(exchangeAll(nairobi_, late).agreement, Agreement::kAgree);
+  ASSERT_TRUE(hq_.record(born));
+  EXPECT_EQ(hq_.record(born)->value("a"), "\"of the office\"");
+  EXPECT_EQ(hq_.record(born)->value("b"), "\"2\"");
+}
+
+// What the office has from its phone it can give back again, should headquarters lose it again.
+TEST_F(ReturnedFromBelow, IsHeldByTheOfficeWithItsProofFromThenOn) {
+  const std::string backup = hq_.copyOfStore();
+  const std::string office = nairobi_.copyOfStore();
+  hq_.edit(id_, "status", "\"of headquarters\"");
+  settleAll();
+  hq_.startOnCopy(backup);
+  nairobi_.startOnCopy(office);
+  expectAllEqual();
+  hq_.startOnCopy(backup);
+  settle();
+  EXPECT_EQ(hq_.record(id_)->value("status"), "\"of headquarters\"");
+}
+
+TEST_F(ReturnedFromBelow, ComesUpThroughTwoOffices) {
+  TestNode sub("KIS", true, 6, "", true);
+  TestNode deep("KIS-P1", true, 7, "KIS");
+  enrol(nairobi_, sub);
+  enrol(sub, deep);
+  const auto everybody = [&] {
+    for (int i = 0; i < 3; ++i) {
+      exchangeAll(sub, deep);
+      exchangeAll(nairobi_, sub);
+      settle();
+    }
+  };
+  everybody();
+  const std::string backup = hq_.copyOfStore();
+  const std::string office = nairobi_.copyOfStore();
+  const std::string below = sub.copyOfStore();
+  const RecordId born = hq_.create("case_file", {{"_custody", "\"KIS\""}, {"a", "\"1\""}});
+  everybody();
+  ASSERT_TRUE(deep.record(born));
+  hq_.startOnCopy(backup);
+  nairobi_.startOnCopy(office);
+  sub.startOnCopy(below);
+  everybody();
+  everybody();
+  ASSERT_TRUE(hq_.record(born));
+  EXPECT_EQ(hq_.record(born)->value("a"), "\"1\"");
+  expectEqual();
+  EXPECT_EQ(exchangeAll(nairobi_, sub).agreement, Agreement::kAgree);
+  EXPECT_EQ(exchangeAll(sub, deep).agreement, Agreement::kAgree);
+}
+
+// A phone invents a seal of headquarters beside the office's own, which is true.
+TEST_F(ReturnedFromBelow, IsNotBelievedAtHeadquartersUnderASealThatAPhoneInvents) {
+  hq_.edit(id_, "status", "\"of headquarters\"");
+  settleAll();
+  Change change;
+  change.dot = {0x1234567812345678, 1};
+  change.time = 1;
+  change.author = "amina@HQ";
+  change.edits = {{id_, {{"_custody", {}, "\"MBA\""}}}};
+  std::string frames;
+  for (const auto& [signer, key] : {std::pair{"", &nairobi_.key()}, {"^", &phone_.key()}}) {
+    SealMaker seal(std::string(kSealSeedSize, 's'));
+    seal.add(encodeChange(change));
+    frames += encodeFrame(
+        FrameType::kCarriedSeal,
+        encodeCarriedSeal(
+            {signer, seal.sign(*key), seal.digests(), {{change.dot, 1, seal.salt(1)}}}));
+  }
+  frames += encodeFrame(FrameType::kReturned, encodeHealing({change}));
+  LeafExchange up(phone_.replica(), phone_.connections(), phone_.key());
+  HubExchange down(nairobi_.replica(), nairobi_.connections(), "NBO-P1");
+  down.receive(up.request() + frames);
+  up.receive(down.answer());
+  settle();
+  EXPECT_EQ(hq_.record(id_)->value("_custody"), "\"NBO\"");
+  ASSERT_FALSE(hq_.quarantine().empty());
+  EXPECT_EQ(hq_.quarantine().front().reason, "signature-is-forged");
+}
+
+// One save of headquarters touches two cases, of which the phone may have one.
+TEST_F(ReturnedFromBelow, IsOneEditOfAChangeWhereThePhoneMayNotHaveTheOther) {
+  const RecordId other = hq_.create("case_file", {{"_custody", "\"NBO\""}, {"status", "\"new\""}});
+  settleAll();
+  const std::string backup = hq_.copyOfStore();
+  const std::string office = nairobi_.copyOfStore();
+  {
+    const storage::Connections::Lease writer = hq_.connections().writer();
+    Work work(hq_.replica(), *writer);
+    DraftEdit first;
+    first.record = id_;
+    first.sawCurrent = true;
+    first.writes = {{"status", "\"both\""}};
+    DraftEdit second = first;
+    second.record = other;
+    work.save("amina", {first, second});
+    work.commit();
+  }
+  settle();
+  hq_.edit(other, "_custody", "\"MBA\"");
+  settleAll();
+  ASSERT_FALSE(nairobi_.record(other));
+  ASSERT_EQ(phone_.record(id_)->value("status"), "\"both\"");
+  TestNode late("NBO-P2", true, 5, "NBO");
+  enrol(nairobi_, late);
+  exchangeAll(nairobi_, late);
+  hq_.startOnCopy(backup);
+  nairobi_.startOnCopy(office);
+  enrol(nairobi_, late);
+  exchangeAll(nairobi_, late);
+  settle();
+  EXPECT_EQ(hq_.record(id_)->value("status"), "\"both\"");
+  EXPECT_EQ(exchange(hq_, nairobi_).agreement, Agreement::kAgree);
+}
+
 }  // namespace
 }  // namespace waystation::sync
