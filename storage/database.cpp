@@ -127,6 +127,12 @@ std::string Statement::unpacked(int column) const {
   return database_->packer_.unpack(view(column), static_cast<Packing>(integer(column + 1)));
 }
 
+std::string Statement::unpackedBeside(int column) const {
+  const auto packing = static_cast<Packing>(integer(column + 1));
+  if (packing != kPackedBeside) return unpacked(column);
+  return database_->packer_.unpack(view(column), packing, unpacked(column + 2));
+}
+
 Database::Database(const std::filesystem::path& file, const crypto::Secret& key, OpenMode mode,
                    int cacheKiB)
     : store_(EncryptingVfs::instance().acquire(file, key, mode)), name_(store_->path()) {

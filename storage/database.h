@@ -47,6 +47,8 @@ class Statement {
   std::string text(int column) const { return std::string(view(column)); }
   // What was packed into the column; its packing is in the next one (storage/row_packer.h).
   std::string unpacked(int column) const;
+  // The same, and in the two columns after these is what it may have been packed beside.
+  std::string unpackedBeside(int column) const;
 
  private:
   friend class Database;

@@ -255,6 +255,9 @@ class Store {
 
  private:
   void wipeFreePages();
+  std::optional<JournalRow> baseOf(const RecordRow& row);
+  // Of the records that are packed beside this entry: by themselves from now on.
+  void packAlone(std::int64_t seq);
   Database& db_;
 };
 

@@ -127,9 +127,9 @@ void Store::eraseRoot(std::string_view root) {
 
 void Store::cutJournal(std::int64_t seq, std::string_view body) {
   if (body.empty()) {
-    db_.statement("DELETE FROM journal_records WHERE seq = ?").bind(1, seq).run();
-    db_.statement("DELETE FROM journal WHERE seq = ?").bind(1, seq).run();
+    removeJournal(seq);
   } else {
+    packAlone(seq);
     const RowPacker::Packed packed = db_.packer().pack(body);
     db_.statement("UPDATE journal SET body = ?, packing = ? WHERE seq = ?")
         .bindBlob(1, packed.bytes)

@@ -17,26 +17,28 @@ HealingRow readHealing(const Statement& statement) {
 
 void Store::eachStateInScope(std::int64_t leaf, const EachState& visit) {
   Statement statement = db_.statement(
-      "SELECT r.id, r.state, r.packing FROM scopes s JOIN records r ON r.root = s.root WHERE "
-      "s.leaf = ?");
+      "SELECT r.id, r.state, r.packing, b.body, b.packing FROM scopes s JOIN records r ON r.root = "
+      "s.root LEFT JOIN journal b ON b.seq = r.base WHERE s.leaf = ?");
   statement.bind(1, leaf);
-  while (statement.step()) visit(statement.view(0), statement.unpacked(1));
+  while (statement.step()) visit(statement.view(0), statement.unpackedBeside(1));
 }
 
 void Store::eachStateHeld(const EachState& visit) {
   Statement statement = db_.statement(
-      "SELECT id, state, packing FROM records WHERE root NOT IN (SELECT root FROM leaving)");
-  while (statement.step()) visit(statement.view(0), statement.unpacked(1));
+      "SELECT r.id, r.state, r.packing, b.body, b.packing FROM records r LEFT JOIN journal b ON "
+      "b.seq = r.base WHERE r.root NOT IN (SELECT root FROM leaving)");
+  while (statement.step()) visit(statement.view(0), statement.unpackedBeside(1));
 }
 
 void Store::eachStateByRoot(
     std::string_view afterRoot,
     const std::function<bool(std::string_view, std::string_view, std::string_view)>& visit) {
   Statement statement = db_.statement(
-      "SELECT root, id, state, packing FROM records WHERE root > ? ORDER BY root, id");
+      "SELECT r.root, r.id, r.state, r.packing, b.body, b.packing FROM records r LEFT JOIN journal "
+      "b ON b.seq = r.base WHERE r.root > ? ORDER BY r.root, r.id");
   statement.bindBlob(1, afterRoot);
   while (statement.step()) {
-    if (!visit(statement.view(0), statement.view(1), statement.unpacked(2))) return;
+    if (!visit(statement.view(0), statement.view(1), statement.unpackedBeside(2))) return;
   }
 }
 
@@ -59,6 +61,7 @@ void Store::removeRoot(std::string_view id) {
 }
 
 void Store::unlinkRecord(std::int64_t recordRow, std::int64_t seq) {
+  packAlone(seq);
   db_.statement("DELETE FROM journal_records WHERE record = ? AND seq = ?")
       .bind(1, recordRow)
       .bind(2, seq)

@@ -79,6 +79,7 @@ void Store::eachJournal(const std::function<void(const JournalRow&)>& visit) {
 }
 
 void Store::removeJournal(std::int64_t seq) {
+  packAlone(seq);
   db_.statement("DELETE FROM journal_records WHERE seq = ?").bind(1, seq).run();
   db_.statement("DELETE FROM journal WHERE seq = ?").bind(1, seq).run();
 }
@@ -207,6 +208,8 @@ std::vector<std::int64_t> Store::evictRoot(std::string_view root) {
   Statement select = db_.statement("SELECT row FROM records WHERE root = ?");
   select.bindBlob(1, root);
   while (select.step()) rows.push_back(select.integer(0));
+  // Before the entries that they are packed beside.
+  db_.statement("DELETE FROM records WHERE root = ?").bindBlob(1, root).run();
   for (const std::int64_t row : rows) {
     removeSearch(row);
     db_.statement(
@@ -218,7 +221,6 @@ std::vector<std::int64_t> Store::evictRoot(std::string_view root) {
         .run();
     db_.statement("DELETE FROM journal_records WHERE record = ?").bind(1, row).run();
   }
-  db_.statement("DELETE FROM records WHERE root = ?").bindBlob(1, root).run();
   db_.statement("DELETE FROM roots WHERE id = ?").bindBlob(1, root).run();
   db_.statement("DELETE FROM names WHERE root = ?").bindBlob(1, root).run();
   return rows;

@@ -7,8 +7,11 @@ namespace waystation::storage {
 namespace {
 
 constexpr std::string_view kRecordColumns =
-    "r.row, r.id, r.kind, r.root, r.conflicts, r.changed_seq, r.upward_seq, r.state, "
-    "r.packing, r.hidden";
+    "r.row, r.id, r.kind, r.root, r.conflicts, r.changed_seq, r.upward_seq, r.hidden, r.state, "
+    "r.packing, b.body, b.packing";
+
+// A smaller state would gain less than the look-up of a second row costs.
+constexpr std::size_t kLeastBeside = 512;
 
 // A hidden root is shown for as long as a record of it is.
 constexpr std::string_view kShownInPart =
@@ -23,8 +26,8 @@ RecordRow readRecord(const Statement& statement) {
           static_cast<int>(statement.integer(4)),
           statement.integer(5),
           statement.integer(6),
-          statement.unpacked(7),
-          statement.integer(9) != 0};
+          statement.unpackedBeside(8),
+          statement.integer(7) != 0};
 }
 
 std::vector<RecordRow> readRecords(Statement& statement) {
@@ -33,8 +36,9 @@ std::vector<RecordRow> readRecords(Statement& statement) {
   return rows;
 }
 
-std::string select(std::string_view tail) {
-  return "SELECT " + std::string(kRecordColumns) + " FROM records r " + std::string(tail);
+std::string selectRecords(std::string_view tail) {
+  return "SELECT " + std::string(kRecordColumns) +
+         " FROM records r LEFT JOIN journal b ON b.seq = r.base " + std::string(tail);
 }
 
 }  // namespace
@@ -67,17 +71,50 @@ void Store::setMetaNumber(std::string_view name, std::int64_t value) {
 }
 
 std::optional<RecordRow> Store::record(std::string_view id) {
-  Statement statement = db_.statement(select("WHERE id = ?"));
+  Statement statement = db_.statement(selectRecords("WHERE id = ?"));
   if (!statement.bindBlob(1, id).step()) return std::nullopt;
   return readRecord(statement);
 }
 
+// The entry that the state is packed beside: the first that touched the record, which as a rule
+// brought most of it.
+std::optional<JournalRow> Store::baseOf(const RecordRow& row) {
+  if (row.state.size() < kLeastBeside) return std::nullopt;
+  std::int64_t seq = row.changedSeq;
+  if (row.row != 0) {
+    Statement first = db_.statement("SELECT min(seq) FROM journal_records WHERE record = ?");
+    first.bind(1, row.row).step();
+    seq = first.integer(0);
+  }
+  std::optional<JournalRow> entry = journal(seq);
+  // One that is much larger holds other records too, and takes longer to unpack.
+  const bool isOfItsSize = entry && entry->body.size() >= row.state.size() / 2 &&
+                           entry->body.size() <= row.state.size() * 4;
+  return isOfItsSize ? entry : std::nullopt;
+}
+
+void Store::packAlone(std::int64_t seq) {
+  Statement select = db_.statement(selectRecords("WHERE r.base = ? AND r.base <> 0"));
+  select.bind(1, seq);
+  for (const RecordRow& row : readRecords(select)) {
+    const RowPacker::Packed state = db_.packer().pack(row.state);
+    db_.statement("UPDATE records SET state = ?, packing = ?, base = 0 WHERE row = ?")
+        .bindBlob(1, state.bytes)
+        .bind(2, state.packing)
+        .bind(3, row.row)
+        .run();
+  }
+}
+
 std::int64_t Store::putRecord(const RecordRow& row) {
-  const RowPacker::Packed state = db_.packer().pack(row.state);
+  const std::optional<JournalRow> base = baseOf(row);
+  const RowPacker::Packed state =
+      base ? db_.packer().packBeside(base->body, row.state) : db_.packer().pack(row.state);
+  const std::int64_t baseSeq = state.packing == kPackedBeside ? base->seq : 0;
   if (row.row == 0) {
     db_.statement(
            "INSERT INTO records(kind, root, conflicts, changed_seq, upward_seq, state, id, hidden, "
-           "packing) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
+           "packing, base) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bindText(1, row.kind)
         .bindBlob(2, row.root)
         .bind(3, row.conflicts)
@@ -87,12 +124,13 @@ std::int64_t Store::putRecord(const RecordRow& row) {
         .bindBlob(7, row.id)
         .bind(8, row.hidden ? 1 : 0)
         .bind(9, state.packing)
+        .bind(10, baseSeq)
         .run();
     return db_.lastInsertRowId();
   }
   db_.statement(
          "UPDATE records SET kind = ?, root = ?, conflicts = ?, changed_seq = ?, upward_seq = ?, "
-         "state = ?, hidden = ?, packing = ? WHERE row = ?")
+         "state = ?, hidden = ?, packing = ?, base = ? WHERE row = ?")
       .bindText(1, row.kind)
       .bindBlob(2, row.root)
       .bind(3, row.conflicts)
@@ -101,7 +139,8 @@ std::int64_t Store::putRecord(const RecordRow& row) {
       .bindBlob(6, state.bytes)
       .bind(7, row.hidden ? 1 : 0)
       .bind(8, state.packing)
-      .bind(9, row.row)
+      .bind(9, baseSeq)
+      .bind(10, row.row)
       .run();
   return row.row;
 }
@@ -113,13 +152,16 @@ void Store::removeRecord(std::int64_t row) {
 
 std::vector<RecordRow> Store::recordsOfRoot(std::string_view root, std::string_view afterId,
                                             int limit) {
-  Statement statement = db_.statement(select("WHERE root = ? AND id > ? ORDER BY id LIMIT ?"));
+  Statement statement =
+      db_.statement(selectRecords("WHERE root = ? AND id > ? ORDER BY id LIMIT ?"));
   statement.bindBlob(1, root).bindBlob(2, afterId).bind(3, limit);
   return readRecords(statement);
 }
 
 std::vector<RecordRow> Store::find(const RecordQuery& query) {
-  std::string tail;
+  // States are looked up once it is clear which are wanted: a search may find many.
+  constexpr std::string_view kNewestFirst = " ORDER BY r.changed_seq DESC, r.row DESC";
+  std::string tail = "WHERE r.row IN (SELECT r.row FROM records r ";
   if (!query.words.empty()) tail += "JOIN search s ON s.rowid = r.row ";
   tail += "WHERE (r.changed_seq < ?1 OR (r.changed_seq = ?1 AND r.row < ?2)) ";
   if (!query.kind.empty()) tail += "AND r.kind = ?3 ";
@@ -129,8 +171,8 @@ std::vector<RecordRow> Store::find(const RecordQuery& query) {
                             : "AND (r.hidden = 0 OR " + inPart + ") ";
   if (query.conflictsOnly) tail += "AND (r.conflicts > 0 OR r.hidden = 1) ";
   if (!query.words.empty()) tail += "AND search MATCH ?5 ";
-  tail += "ORDER BY r.changed_seq DESC, r.row DESC LIMIT ?6";
-  Statement statement = db_.statement(select(tail));
+  tail += std::string(kNewestFirst) + " LIMIT ?6)" + std::string(kNewestFirst);
+  Statement statement = db_.statement(selectRecords(tail));
   statement.bind(1, query.beforeSeq).bind(2, query.beforeRow).bind(6, query.limit);
   if (!query.kind.empty()) statement.bindText(3, query.kind);
   if (!query.root.empty()) statement.bindBlob(4, query.root);
@@ -176,7 +218,7 @@ std::vector<ConflictCount> Store::conflictsByKind() {
 }
 
 void Store::eachRecord(const std::function<void(const RecordRow&)>& visit) {
-  Statement statement = db_.statement(select("ORDER BY r.row"));
+  Statement statement = db_.statement(selectRecords("ORDER BY r.row"));
   while (statement.step()) visit(readRecord(statement));
 }
 

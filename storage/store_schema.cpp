@@ -215,6 +215,20 @@ END;
 CREATE TRIGGER journal_cut_from_above AFTER UPDATE OF body ON journal BEGIN
   DELETE FROM sealed_above WHERE seq = old.seq;
 END;
+)sql",
+                                                      // The journal entry that a state is packed
+                                                      // beside; it stays for as long as it is one.
+                                                      R"sql(
+ALTER TABLE records ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX records_by_base ON records(base) WHERE base <> 0;
+CREATE TRIGGER journal_base_kept BEFORE DELETE ON journal
+WHEN EXISTS(SELECT 1 FROM records WHERE base = old.seq AND base <> 0) BEGIN
+  SELECT raise(ABORT, 'a record is packed beside this entry of the journal');
+END;
+CREATE TRIGGER journal_base_uncut BEFORE UPDATE OF body ON journal
+WHEN EXISTS(SELECT 1 FROM records WHERE base = old.seq AND base <> 0) BEGIN
+  SELECT raise(ABORT, 'a record is packed beside this entry of the journal');
+END;
 )sql"};
   return migrations;
 }

@@ -63,10 +63,23 @@ TEST(RowPacker, HandsOutBytesThatItNeverMadeAsTheyAre) {
   EXPECT_EQ(packer.unpack(boast, 1), boast);
 }
 
+TEST(RowPacker, TakesLittleBesideWhatSaysTheSame) {
+  RowPacker packer;
+  std::string state = "state " + kBirth + " of today";
+  const RowPacker::Packed row = packer.packBeside(kBirth, state);
+  EXPECT_EQ(row.packing, kPackedBeside);
+  EXPECT_LT(row.bytes.size(), state.size() / 3);
+  const std::string bytes(row.bytes);
+  EXPECT_EQ(packer.unpack(bytes, kPackedBeside, kBirth), state);
+  // Without it, or beside something else, it is not what it was.
+  EXPECT_NE(packer.unpack(bytes, kPackedBeside, ""), state);
+  EXPECT_NE(packer.unpack(bytes, kPackedBeside, std::string(kBirth.size(), 'x')), state);
+}
+
 TEST(RowPacker, RefusesAPackingOfALaterVersion) {
   RowPacker packer;
   try {
-    packer.unpack(packed(packer, kBirth), 2);
+    packer.unpack(packed(packer, kBirth), 3);
     FAIL();
   } catch (const Failure& failure) {
     EXPECT_EQ(failure.code(), "store.newer-schema");

@@ -125,6 +125,14 @@ TEST(VfsArchive, LinksIntoAProgramThatKnowsSqliteOnly) {
   EXPECT_EQ(bytesOf(directory / "encrypted.db").find("Nasrin"), std::string::npos);
 }
 
+TEST(AnotherSqlite, IsRefusedBeforeAnythingIsMade) {
+  const TemporaryDirectory directory;
+  const std::string store = (directory / "store").string();
+  EXPECT_EQ(run(WAYSTATION_BINARY_DIR "/bin/another_sqlite_program '" + store + "'").text,
+            "store.untested-sqlite\n");
+  EXPECT_FALSE(std::filesystem::exists(store));
+}
+
 // A VFS below ours that copies a directory at the moment when a super-journal goes: the instant in
 // which a transaction over several databases becomes one.
 struct Watched {
