@@ -177,6 +177,7 @@ class Story:
     def alert(self):
         """One case has become urgent while the others are on their way; answers how long that took
         to headquarters while the line was up, and how many changes still waited then."""
+        self.waits()  # by a connection that stands again: the old one was idle for minutes
         record = next(iter(self.cases))
         before = self.link.carried()
         nodes.wait_until(lambda: self.link.carried() - before > 3 * packet_link.PACKET,
