@@ -12,6 +12,8 @@ constexpr std::size_t kMostIdleBytes = 200;
 // What an exchange may cost that goes well: by the change, seals and contexts included.
 constexpr std::size_t kMostBytesAtAll = 1'000;
 constexpr std::size_t kMostBytesOfAChange = 400;
+// Below an office each change comes with the seals of those further up (decision 0008).
+constexpr std::size_t kMostBytesOfSealsAbove = 200;
 
 std::string listed(const Ledger::Saves& saves) {
   std::string text;
@@ -81,7 +83,8 @@ std::size_t World::exchangeUntilQuiet(std::int64_t number) {
       moved = outcome.changesUp + outcome.changesDown + outcome.rootsEntered + outcome.rootsLeft;
       const std::size_t bytes = request.size() + answer.size();
       const std::size_t told = outcome.changesUp + outcome.changesDown + outcome.rootsLeft;
-      if (bytes > kMostBytesAtAll + kMostBytesOfAChange * told && isPlain(request, answer)) {
+      const std::size_t each = kMostBytesOfAChange + (hub == 0 ? 0 : kMostBytesOfSealsAbove);
+      if (bytes > kMostBytesAtAll + each * told && isPlain(request, answer)) {
         violated("an exchange is dear", nameOf(number) + ": " + std::to_string(bytes) +
                                             " bytes for " + std::to_string(told) + " changes");
       }
