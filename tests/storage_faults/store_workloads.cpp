@@ -297,9 +297,11 @@ class Attachments final : public Workload {
 
   std::string recover(const std::filesystem::path& directory, bool isNew) override {
     const auto database = opened(directory, isNew ? OpenMode::kCreate : OpenMode::kReadWrite);
+    const bool hasTables = storage::schemaVersion(*database) != 0;
+    if (hasTables) storage::ChunkStore::createTables(*database);
     const std::string content = fingerprintOf(*database);
     std::vector<std::string> damage = storage::verifyPages(directory / kAttachments, key());
-    if (damage.empty() && storage::schemaVersion(*database) != 0) {
+    if (damage.empty() && hasTables) {
       damage = storage::ChunkStore(*database).findDamage([] {});
     }
     if (!damage.empty()) throw std::runtime_error(damage.front());
