@@ -78,7 +78,6 @@ class LeafFiles {
   std::size_t sent_ = 0;
   std::size_t moved_ = 0;     // chunks that came, or that the hub has said to have got
   bool hubWants_ = false;     // it lacks chunks that are here, fewer than before
-  bool hasMoreDown_ = false;  // what came is not all that was asked for
 };
 
 // The hub's.

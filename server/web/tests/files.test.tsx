@@ -72,7 +72,8 @@ test('small pictures are shown, and those at headquarters come by themselves', a
 });
 
 test('what a role does not see has no name and no way to it', async () => {
-  const { name: _, ...nameless } = file('secret.jpg');
+  const { name, ...nameless } = file('secret.jpg');
+  expect(name).toBe('secret.jpg');
   showFiles([nameless]);
   const row = await rowOf('A file that your role does not see');
   expect(within(row).queryByRole('link')).toBeNull();

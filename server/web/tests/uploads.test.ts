@@ -16,8 +16,13 @@ class Receiver {
   /** Before each call: throws where the line is cut, answers where the server refuses. */
   before: (call: string) => Response | undefined = () => undefined;
 
-  readonly fetch: typeof fetch = async (input, init) => {
-    const call = `${init?.method ?? 'GET'} ${(input as string).replace('/api/v1', '')}`;
+  readonly fetch: typeof fetch = (input, init) =>
+    new Promise((resolve) => {
+      const path = (input as string).replace('/api/v1', '');
+      resolve(this.answerTo(`${init?.method ?? 'GET'} ${path}`, init?.body));
+    });
+
+  private answerTo(call: string, body?: BodyInit | null): Response {
     this.calls.push(call);
     const answer = this.before(call);
     if (answer !== undefined) return answer;
@@ -27,10 +32,10 @@ class Receiver {
       if (this.isFinished) return Response.json({ record: 'r1' });
       return Response.json({ upload: 'u1', missing: places.filter((each) => !this.parts.has(each)) });
     }
-    if (place !== undefined) this.parts.set(Number(place), init?.body as Blob);
+    if (place !== undefined) this.parts.set(Number(place), body as Blob);
     if (call.endsWith('/finish')) this.isFinished = true;
     return Response.json({});
-  };
+  }
 }
 
 function start(before: Receiver['before'] = () => undefined) {
@@ -68,7 +73,8 @@ function settled(store: UploadStore): Promise<void> {
 test('a file goes in parts of 32 KiB and leaves the list when it is finished', async () => {
   const { receiver, store } = start();
   await settled(store);
-  expect([...receiver.parts.values()].map((part) => part.size)).toEqual([kChunkSize, kChunkSize, 5]);
+  const sizes = [...receiver.parts.values()].map((part) => part.size);
+  expect(sizes).toEqual([kChunkSize, kChunkSize, 5]);
   expect(receiver.isFinished).toBe(true);
   expect(store.uploads.get()).toEqual([]);
   expect(store.finished.get()).toBe(1);
