@@ -39,7 +39,9 @@ void append(std::string& head, const std::string& name, const std::string& value
 }
 
 void appendOwnFields(std::string& head, const Response& response) {
-  for (const auto& [name, value] : response.headers) {
+  for (const auto& header : response.headers) {
+    const auto& name = header.first;
+    const auto& value = header.second;
     const bool framing = std::any_of(kFramingFields.begin(), kFramingFields.end(),
                                      [&](const char* field) { return sameName(name, field); });
     const bool breaks = std::any_of(value.begin(), value.end(), [](char c) {
