@@ -76,8 +76,8 @@ class LeafFiles {
   std::vector<FileName> offered_;
   std::vector<FileName> answered_;
   std::size_t sent_ = 0;
-  std::size_t moved_ = 0;     // chunks that came, or that the hub has said to have got
-  bool hubWants_ = false;     // it lacks chunks that are here, fewer than before
+  std::size_t moved_ = 0;  // chunks that came, or that the hub has said to have got
+  bool hubWants_ = false;  // it lacks chunks that are here, fewer than before
 };
 
 // The hub's.

@@ -344,7 +344,7 @@ TEST_F(KeySlotsTest, RefusesSlotsThatAreNoneTooManyDoubleOrOfNoKnownKind) {
   EXPECT_EQ(codeAfter([](KeySlotFile& file) { file.slots[0].kind = SlotKind{0}; }),
             "key.file-damaged");
   EXPECT_EQ(codeAfter([](KeySlotFile& file) {
-              file.slots[0].kind = SlotKind{5};
+              file.slots[0].kind = SlotKind{6};
               file.slots[0].cost = {0, 0, 0};
             }),
             "key.file-damaged");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -98,7 +99,11 @@ TEST_F(SecretsInMemory, AreFoundWhereSomebodyCopiedThemTo) {
   Secret secret(32);
   random_.fill(secret.data(), secret.size());
   const std::string copy(secret.view());
-  EXPECT_EQ(holdersOf(maskedOf(secret)).size(), 2U) << copy.size();
+  const auto at = reinterpret_cast<std::uintptr_t>(copy.data());
+  const std::vector<Mapping> holders = holdersOf(maskedOf(secret));
+  EXPECT_TRUE(std::any_of(holders.begin(), holders.end(), [at](const Mapping& holder) {
+    return holder.begin <= at && at < holder.end;
+  }));
 }
 
 TEST_F(SecretsInMemory, TheMasterKeyIsInItsOwnPagesOnlyAndGoneWithThem) {
