@@ -7,7 +7,7 @@ constexpr std::int64_t kEventsOfAnOfficeDay = 6;
 constexpr std::int64_t kEventsOfAPhoneDay = 2;
 constexpr std::int64_t kTenYearsMs = 3650 * kDayMs;
 // Of more offices than these each has its own records and shares some of them with a few others,
-// as offices do; of fewer, everybody meets everybody.
+// as offices do, and seldom writes to what everybody sees; of fewer, everybody meets everybody.
 constexpr int kOfficesThatAllMeet = 10;
 
 }  // namespace
@@ -67,9 +67,11 @@ std::int64_t Author::placeToCall(std::int64_t box) {
 
 // Some record that the box holds; mostly a young one, so that people meet. 0: none was found.
 std::int64_t Author::someRecord(World& world, std::int64_t box, bool rootsOnly) {
-  const bool amongOwn = settings_.offices > kOfficesThatAllMeet && box != 0;
-  const std::vector<std::int64_t> own =
-      amongOwn ? world.recordsAt(box) : std::vector<std::int64_t>{};
+  const bool isLarge = settings_.offices > kOfficesThatAllMeet;
+  const bool amongOwn = isLarge && box != 0;
+  std::vector<std::int64_t> own = amongOwn ? world.recordsAt(box) : std::vector<std::int64_t>{};
+  const bool amongAll = !isLarge || chance(2);
+  if (!amongAll) std::erase_if(own, [&](std::int64_t one) { return world.isForAll(one); });
   const std::vector<std::int64_t>& all = amongOwn ? own : world.records();
   if (all.empty()) return 0;
   const auto size = static_cast<std::int64_t>(all.size());
@@ -78,6 +80,7 @@ std::int64_t Author::someRecord(World& world, std::int64_t box, bool rootsOnly) 
     const std::int64_t at = chance(70) ? size - 1 - draw(near) : draw(size);
     const std::int64_t record = all[std::size_t(at)];
     if (rootsOnly && world.rootOf(record) != record) continue;
+    if (!amongAll && world.isForAll(record)) continue;
     if (world.holds(box, record)) return record;
   }
   return 0;

@@ -70,6 +70,8 @@ class World {
   const std::vector<std::int64_t>& records() const { return labels_; }
   std::vector<std::int64_t> recordsAt(std::int64_t box);  // in order of their coming there
   std::int64_t rootOf(std::int64_t record) const { return facts_.at(record).root; }
+  // Its root was made for every office to see.
+  bool isForAll(std::int64_t record) const { return facts_.at(rootOf(record)).scope < 0; }
   const std::deque<std::int64_t>& pages(std::int64_t box, std::int64_t record);
   bool isErased(std::int64_t record) const;
   bool isOff(std::int64_t box) const { return boxes_[std::size_t(box)].isOff; }
