@@ -1,6 +1,5 @@
 """The table of bad inputs is whole, and each test that it names is there."""
 
-import os
 import re
 
 import tree
@@ -9,30 +8,13 @@ TABLE = "docs/spec/bad-inputs.md"
 NUMBERS = 69
 ROW = re.compile(r"\| (\d+) \| .* \| (.*) \|$", re.MULTILINE)
 NAME = re.compile(r"`([a-z]+)/([^`]+)`")
-TEST = re.compile(r"^(?:TEST|TEST_F|TEST_P)\(\s*(\w+),\s*(\w+)\)", re.MULTILINE)
-
-
-def tests_of(root):
-    """"server/BadInputs.Name" of every test of a layer, "program/x_test.py" of the programs."""
-    found = set()
-    for path in tree.files(root):
-        folder, _, rest = path.partition("/")
-        if folder != "tests" or "/" not in rest:
-            continue
-        layer = rest.split("/")[0]
-        if path.endswith("_test.cpp"):
-            for suite, name in TEST.findall(tree.read(root, path) or ""):
-                found.add(f"{layer}/{suite}.{name}")
-        elif path.endswith("_test.py"):
-            found.add(f"{layer}/{os.path.basename(path)}")
-    return found
 
 
 def gaps(root):
     rows = ROW.findall(tree.read(root, TABLE) or "")
     if [int(number) for number, _ in rows] != list(range(1, NUMBERS + 1)):
         return [f"{TABLE} does not count from 1 to {NUMBERS}"]
-    known = tests_of(root)
+    known = tree.tests_of(root)
     return [f"{TABLE} names {layer}/{name} at {number}, which is no test"
             for number, tests in rows for layer, name in NAME.findall(tests)
             if f"{layer}/{name}" not in known]

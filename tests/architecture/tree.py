@@ -6,10 +6,13 @@ it on the repository, and on small trees with a violation planted, where it must
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import unittest
+
+TEST = re.compile(r"^(?:TEST|TEST_F|TEST_P)\(\s*(\w+),\s*(\w+)\)", re.MULTILINE)
 
 
 def files(root):
@@ -33,6 +36,22 @@ def read(root, path):
     if b"\0" in content:
         return None
     return content.decode("utf-8", errors="replace")
+
+
+def tests_of(root):
+    """"server/BadInputs.Name" of every test of a layer, "program/x_test.py" of the programs."""
+    found = set()
+    for path in files(root):
+        folder, _, rest = path.partition("/")
+        if folder != "tests" or "/" not in rest:
+            continue
+        layer = rest.split("/")[0]
+        if path.endswith("_test.cpp"):
+            for suite, name in TEST.findall(read(root, path) or ""):
+                found.add(f"{layer}/{suite}.{name}")
+        elif path.endswith("_test.py"):
+            found.add(f"{layer}/{os.path.basename(path)}")
+    return found
 
 
 class PlantedTree(unittest.TestCase):
