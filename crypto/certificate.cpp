@@ -362,4 +362,12 @@ bool isSignedBy(const std::string& certificatePem, const std::string& authorityP
   return signedBy;
 }
 
+bool belongTogether(const KeyAndCertificate& both) {
+  const Certificate certificate = parseCertificate(both.certificatePem);
+  const KeyHandle key = parsePrivateKey(both.privateKeyPem);
+  const bool areOne = X509_check_private_key(certificate.get(), key.get()) == 1;
+  ERR_clear_error();
+  return areOne;
+}
+
 }  // namespace waystation::crypto

@@ -56,5 +56,7 @@ CertificateFacts readCertificate(const std::string& certificatePem);
 
 // Whether `authorityPem` signed `certificatePem`, leaving dates aside.
 bool isSignedBy(const std::string& certificatePem, const std::string& authorityPem);
+// Whether the certificate is of this key. Throws Failure("certificate.malformed").
+bool belongTogether(const KeyAndCertificate& both);
 
 }  // namespace waystation::crypto

@@ -10,22 +10,25 @@
 
 #include "crypto/failure.h"
 #include "server/access/enrolment.h"
+#include "server/access/renewal_by_stick.h"
 #include "server/access/revocation.h"
 #include "storage/directory_sync.h"
 
 namespace waystation::server {
 namespace {
 
+constexpr std::uint64_t kMostOfSmallFile = 64 * 1024;
+
 [[noreturn]] void notWritten(const std::filesystem::path& file, int error) {
   throw Failure("bundle.not-written",
-                "The bundle " + file.string() + " could not be written: " + std::strerror(error) +
+                "The file " + file.string() + " could not be written: " + std::strerror(error) +
                     ". Nothing is lost: all of it is still here; try again, on another stick if "
                     "need be.");
 }
 
 [[noreturn]] void unreadable(const std::filesystem::path& file, int error) {
   throw Failure("bundle.unreadable",
-                "The bundle " + file.string() + " could not be read: " + std::strerror(error) +
+                "The file " + file.string() + " could not be read: " + std::strerror(error) +
                     ". What was taken of it before is kept, and reading it again goes on from "
                     "there.");
 }
@@ -62,9 +65,38 @@ void takeFromStick(Node& node, std::string_view list) {
   }
 }
 
+std::string besideFor(Node& node, const std::string& to) {
+  using sync::FrameType;
+  if (!node.isHeadquarters() && to == access::hubName(node)) {
+    const std::string asked = access::renewalAsked(node);
+    return asked.empty() ? std::string() : sync::encodeFrame(FrameType::kRenewalAsked, asked);
+  }
+  std::string frames;
+  const std::string revoked = node.read(access::revocationText);
+  if (!revoked.empty()) frames += sync::encodeFrame(FrameType::kRevocations, revoked);
+  const std::string renewed = access::renewedFor(node, to);
+  if (!renewed.empty()) frames += sync::encodeFrame(FrameType::kRenewed, renewed);
+  return frames;
+}
+
+std::string takeBeside(Node& node, const std::string& from, const sync::Frame& frame) {
+  const bool isHub = node.isHeadquarters();
+  if (frame.type == sync::FrameType::kRevocations && !isHub) {
+    takeFromStick(node, frame.payload);
+  } else if (frame.type == sync::FrameType::kRenewed && !isHub) {
+    if (access::takeRenewal(node, frame.payload)) {
+      return "This office's certificate is renewed.";
+    }
+  } else if (frame.type == sync::FrameType::kRenewalAsked && isHub) {
+    access::signRenewal(node, from, frame.payload);
+    return from + "'s certificate is signed anew; write a bundle for it, which takes it there.";
+  }
+  return {};
+}
+
 }  // namespace
 
-sync::BundleNode bundleNode(Node& node) {
+sync::BundleNode bundleNode(Node& node, std::vector<std::string>* told) {
   sync::BundleNode bundle{node.replica(),
                           node.connections(),
                           node.signingKey(),
@@ -74,9 +106,19 @@ sync::BundleNode bundleNode(Node& node) {
                           {},
                           {},
                           node.admitted()};
-  bundle.revocations = node.read(access::revocationText);
+  bundle.beside = [&node](const std::string& to) { return besideFor(node, to); };
+  bundle.takeBeside = [&node, told](const std::string& from, const sync::Frame& frame) {
+    std::string text;
+    try {
+      text = takeBeside(node, from, frame);
+    } catch (const Failure& failure) {
+      // A certificate that can't be had keeps nobody's work from coming in.
+      if (!failure.code().starts_with("certificate.")) throw;
+      text = "A certificate was not renewed: " + std::string(failure.what());
+    }
+    if (told != nullptr && !text.empty()) told->push_back(text);
+  };
   if (node.isHeadquarters()) return bundle;
-  bundle.takeRevocations = [&node](std::string_view list) { takeFromStick(node, list); };
   access::HubKeys keys = access::hubKeys(node);
   bundle.hub = access::hubName(node);
   bundle.hubKey = std::move(keys.signingKey);
@@ -133,6 +175,12 @@ sync::BundleSource openBundleFile(const std::filesystem::path& file) {
           [open, file](std::uint64_t at, std::size_t size) {
             return readExactly(*open, file, at, size);
           }};
+}
+
+std::string readSmallFile(const std::filesystem::path& file) {
+  const sync::BundleSource source = openBundleFile(file);
+  if (source.size > kMostOfSmallFile) unreadable(file, EFBIG);
+  return source.read(0, static_cast<std::size_t>(source.size));
 }
 
 }  // namespace waystation::server

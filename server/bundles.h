@@ -2,14 +2,16 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "server/node.h"
 #include "sync/bundle.h"
 
 namespace waystation::server {
 
-// This node as bundles need it, with what it learnt of headquarters when it joined.
-sync::BundleNode bundleNode(Node& node);
+// This node as bundles need it, with what it learnt of headquarters when it joined. What was done
+// beside the exchange, or could not be, is added to `told`, a sentence each.
+sync::BundleNode bundleNode(Node& node, std::vector<std::string>* told = nullptr);
 
 // A bundle's file while it is written: under another name until it is whole.
 class BundleFile {
@@ -30,6 +32,9 @@ class BundleFile {
   std::filesystem::path part_;
   int descriptor_ = -1;
 };
+
+// All of a file of at most 64 KiB, from a stick. Throws Failure("bundle.unreadable").
+std::string readSmallFile(const std::filesystem::path& file);
 
 // Throws Failure("bundle.unreadable"), then and at each read.
 sync::BundleSource openBundleFile(const std::filesystem::path& file);

@@ -5,6 +5,7 @@
 #include "crypto/failure.h"
 #include "sync/bundle_reader.h"
 #include "sync/byte_stream.h"
+#include "sync/frame.h"
 
 namespace waystation::sync {
 namespace {
@@ -81,6 +82,26 @@ class PartSplitter {
   bool inPart_ = false;
 };
 
+// The frames beside an exchange, out of the bytes of a part.
+class Besides {
+ public:
+  Besides(const BundleNode& node, const std::string& from) : node_(node), from_(from) {}
+
+  void add(std::string_view bytes) {
+    frames_.add(bytes);
+    while (const std::optional<Frame> frame = frames_.next()) {
+      const bool isOne =
+          frame->type >= FrameType::kRevocations && frame->type <= FrameType::kRenewed;
+      if (isOne && node_.takeBeside) node_.takeBeside(from_, *frame);
+    }
+  }
+
+ private:
+  const BundleNode& node_;
+  const std::string& from_;
+  FrameReader frames_;
+};
+
 // Where this node stands with the other end: what an old bundle can't change.
 struct Standing {
   Position newest;
@@ -143,13 +164,17 @@ void Reading::askForWhatIsMissing() {
 
 void Reading::receiveUp(const BundleProgress& progress) {
   std::unique_ptr<HubExchange> hub;
+  Besides besides(node_, manifest_.sender);
   PartSplitter parts(
       [&] {
         hub = std::make_unique<HubExchange>(node_.replica, node_.connections, manifest_.sender,
                                             node_.admitted);
         hub->takesBundle();
       },
-      [&](std::string_view bytes) { hub->receive(bytes); },
+      [&](std::string_view bytes) {
+        hub->receive(bytes);
+        besides.add(bytes);
+      },
       [&] {
         read_.agreement = hub->settle().agreement;
         read_.changes += hub->changesIn();
@@ -161,12 +186,16 @@ void Reading::receiveUp(const BundleProgress& progress) {
 
 void Reading::receiveDown(const BundleProgress& progress) {
   std::unique_ptr<LeafExchange> leaf;
+  Besides besides(node_, manifest_.sender);
   PartSplitter parts(
       [&] {
         leaf = std::make_unique<LeafExchange>(node_.replica, node_.connections, node_.key);
-        leaf->takesBundle(manifest_, node_.takeRevocations);
+        leaf->takesBundle(manifest_);
       },
-      [&](std::string_view bytes) { leaf->receive(bytes); },
+      [&](std::string_view bytes) {
+        besides.add(bytes);  // who is revoked, before what they have written
+        leaf->receive(bytes);
+      },
       [&] {
         const ExchangeOutcome outcome = leaf->finish();
         read_.changes += outcome.changesDown;

@@ -32,10 +32,10 @@ struct BundleNode {
   std::string hubKey = {};
   std::string hubSealingKey = {};
   Admitted admitted = {};
-  // At a hub: the list of revoked nodes, signed by headquarters, that goes down with a bundle.
-  std::string revocations = {};
-  // At a leaf: takes such a list over.
-  std::function<void(std::string_view list)> takeRevocations = {};
+  // What goes beside the exchange, in a bundle's first part: whole frames for that peer, 46 to 48.
+  std::function<std::string(const std::string& to)> beside = {};
+  // Takes one that came from this peer. What it throws ends the reading.
+  std::function<void(const std::string& from, const Frame& frame)> takeBeside = {};
 };
 
 struct BundleTerms {

@@ -47,6 +47,7 @@ BundleSeries::BundleSeries(BundleNode node, const std::string& to, BundleTerms t
 std::string BundleSeries::upPart(bool isFirst) {
   LeafExchange leaf(node_.replica, node_.connections, node_.key, terms_.partBytes);
   std::string part = leaf.bundlePart(chain_, isFirst);
+  if (isFirst && node_.beside) part += node_.beside(recipient_.name);
   more_ = leaf.hasMoreUp();
   changes_ += leaf.changesUp();
   return part;
@@ -54,10 +55,7 @@ std::string BundleSeries::upPart(bool isFirst) {
 
 std::string BundleSeries::downPart(bool isFirst) {
   HubExchange hub(node_.replica, node_.connections, recipient_.name);
-  std::string part;
-  if (isFirst && !node_.revocations.empty()) {
-    part = encodeFrame(FrameType::kRevocations, node_.revocations);
-  }
+  std::string part = isFirst && node_.beside ? node_.beside(recipient_.name) : std::string();
   part += hub.bundlePart(feed_.cursor, terms_.partBytes, isFirst);
   more_ = hub.hasMoreDown();
   return part;

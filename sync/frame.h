@@ -29,6 +29,8 @@ enum class FrameType : std::uint8_t {
   kCertificates = 44,  // both: erasures
   kErased = 45,        // leaf: erasures that it has carried out
   kRevocations = 46,   // hub, in a bundle: the list of revoked nodes
+  kRenewalAsked = 47,  // leaf, in a bundle: a certificate that it wants signed
+  kRenewed = 48,       // hub, in a bundle: that certificate
   kSeal = 30,          // both: a signature over changes of the frame that follows
   kCarriedSeal = 31,   // leaf: another device's signature over changes that follow
   kSubtree = 32,       // leaf: the phones and offices below it

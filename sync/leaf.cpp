@@ -195,8 +195,6 @@ void LeafExchange::receive(std::string_view bytes) {
   while (const std::optional<Frame> frame = frames_.next()) {
     if (frame->type == FrameType::kLost) {
       lost_ = decodeLost(frame->payload);
-    } else if (frame->type == FrameType::kRevocations) {
-      if (takeRevocations_) takeRevocations_(frame->payload);
     } else if (frame->type == FrameType::kSeal) {
       seal_ = decodeSeal(frame->payload);
     } else if (frame->type == FrameType::kCarriedSeal) {

@@ -79,12 +79,7 @@ class LeafExchange {
   bool hasMoreUp() const { return moreUp_; }
   std::size_t changesUp() const { return outcome_.changesUp; }
   // What is received is a part of this bundle, which may be old: it is taken as far as it leads on.
-  // `takeRevocations`: as of BundleNode.
-  void takesBundle(const BundleManifest& manifest,
-                   std::function<void(std::string_view)> takeRevocations) {
-    bundle_ = manifest;
-    takeRevocations_ = std::move(takeRevocations);
-  }
+  void takesBundle(const BundleManifest& manifest) { bundle_ = manifest; }
 
   // The answer is over. Throws Failure("sync.cut") where it is not whole: what came is kept.
   ExchangeOutcome finish();
@@ -134,7 +129,6 @@ class LeafExchange {
   bool ended_ = false;
   bool moreUp_ = false;
   std::optional<BundleManifest> bundle_;
-  std::function<void(std::string_view)> takeRevocations_;
   bool bundleIsOld_ = false;            // this leaf has heard later things than it says
   std::optional<std::int64_t> behind_;  // send what is behind this journal entry
   std::int64_t sentSeq_ = 0;            // the last journal entry that this exchange sends

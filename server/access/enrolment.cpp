@@ -138,19 +138,6 @@ Joining readJoining(const Json& request) {
   return joining;
 }
 
-std::string certificateFor(server::Node& hub, const Joining& joining) {
-  if (!hub.isHeadquarters()) {
-    crypto::CertificateTerms terms =
-        termsFor(joining.office, {}, nowSeconds(hub), kPhoneCertificateDays);
-    terms.server = false;
-    terms.ipAddresses.clear();
-    terms.dnsNames.clear();
-    return crypto::signRequest(phoneAuthority(hub), joining.requestPem, terms);
-  }
-  return crypto::signRequest(hub.authority(), joining.requestPem,
-                             termsFor(joining.office, joining.hosts, nowSeconds(hub)));
-}
-
 // What headquarters knew of the box that had this name before.
 void forgetBoxBefore(storage::Store& store, const Joining& joining) {
   forgetCertificates(store, joining.office);
@@ -197,8 +184,7 @@ crypto::KeyAndRequest pendingRequest(server::Node& office) {
   return made;
 }
 
-Json askToJoin(server::Node& office, const Json& token, const crypto::KeyAndRequest& keys,
-               const std::vector<std::string>& hosts, const std::string& hqHost,
+Json askToJoin(const Json& token, const Json& request, const std::string& hqHost,
                std::uint16_t hqPort) {
   http::ClientSettings settings;
   settings.host = hqHost;
@@ -206,16 +192,6 @@ Json askToJoin(server::Node& office, const Json& token, const crypto::KeyAndRequ
   settings.expectedName = token.at("hq").get<std::string>();
   settings.authorityPem = token.at("authority").get<std::string>();
   http::Client client(settings);
-  const std::string& name = office.config().name;
-  const std::string& sealingKey = office.sealingKey().publicKey();
-  const std::string proof = office.signingKey().sign(toProve(name, keys.requestPem, sealingKey));
-  const Json request = {{"secret", token.at("secret")},
-                        {"office", name},
-                        {"request", keys.requestPem},
-                        {"publicKey", crypto::toBase64Url(office.signingKey().publicKey())},
-                        {"sealingKey", crypto::toBase64Url(sealingKey)},
-                        {"hosts", jsonOf(hosts)},
-                        {"proof", crypto::toBase64Url(proof)}};
   const http::ClientResponse answer =
       client.send("POST", "/api/v1/enrolment", {{"Content-Type", "application/json"}},
                   http::canonicalJson(request));
@@ -276,6 +252,8 @@ std::string issueToken(server::Node& hq, const std::string& office, int validHou
                 {"expires", expires},
                 {"hq", hq.config().name},
                 {"office", office},
+                {"publicKey", crypto::toBase64Url(hq.signingKey().publicKey())},
+                {"sealingKey", crypto::toBase64Url(hq.sealingKey().publicKey())},
                 {"secret", crypto::toBase64Url(secret)}};
   if (const auto recovery = hq.read(server::recoveryKeyOf)) {
     token["recovery"] = crypto::toBase64Url(*recovery);
@@ -290,7 +268,8 @@ Json admit(server::Node& hub, const Json& request, std::uint16_t syncPort) {
   // A stranger without a token gets no signature, not even one that is thrown away.
   Json row = hub.read([&](storage::Store& store) { return usableRow(store, joining, now); });
   if (!row.contains("certificate")) {
-    const std::string certificate = certificateFor(hub, joining);
+    const std::string certificate =
+        signedFor(hub, joining.office, joining.requestPem, joining.hosts);
     const std::string fingerprint = crypto::readCertificate(certificate).fingerprintHex;
     row = hub.write([&](sync::Work& work) {
       Json current = usableRow(work.store(), joining, now);
@@ -318,34 +297,49 @@ Json admit(server::Node& hub, const Json& request, std::uint16_t syncPort) {
           {"sealingKey", crypto::toBase64Url(hub.sealingKey().publicKey())}};
 }
 
-void enrol(server::Node& office, const std::string& tokenText, const std::string& hqHost,
-           std::uint16_t hqPort) {
+Json tokenFor(server::Node& office, const std::string& tokenText) {
   if (office.isHeadquarters()) {
     throw Failure("node.is-headquarters", "Headquarters gives out tokens; it does not join.");
   }
-  const Json token = readToken(tokenText);
+  Json token = readToken(tokenText);
   if (token.at("office").get<std::string>() != office.config().name) {
     throw Failure("enrolment.other-office", "This token is for the office " +
                                                 token.at("office").get<std::string>() +
                                                 ", and this is " + office.config().name + ".");
   }
-  const crypto::KeyAndRequest keys = pendingRequest(office);
-  const std::vector<std::string> hosts = office.read(ownHosts);
-  const Json answer = askToJoin(office, token, keys, hosts, hqHost, hqPort);
-  const std::string certificate = answer.at("certificate").get<std::string>();
+  return token;
+}
+
+Json requestToJoin(server::Node& office, const Json& token) {
+  const std::string& name = office.config().name;
+  const std::string request = pendingRequest(office).requestPem;
+  const std::string& sealingKey = office.sealingKey().publicKey();
+  const std::string proof = office.signingKey().sign(toProve(name, request, sealingKey));
+  return {{"secret", token.at("secret")},
+          {"office", name},
+          {"request", request},
+          {"publicKey", crypto::toBase64Url(office.signingKey().publicKey())},
+          {"sealingKey", crypto::toBase64Url(sealingKey)},
+          {"hosts", jsonOf(office.read(ownHosts))},
+          {"proof", crypto::toBase64Url(proof)}};
+}
+
+void join(server::Node& office, const Json& token, const Json& answer, const std::string& hqHost) {
+  const std::string certificate = textOf(answer, "certificate");
   const std::string authority = token.at("authority").get<std::string>();
-  if (!crypto::isSignedBy(certificate, authority)) {
+  const crypto::KeyAndCertificate own{pendingRequest(office).privateKeyPem, certificate};
+  if (!crypto::isSignedBy(certificate, authority) || !crypto::belongTogether(own)) {
     throw Failure("enrolment.answer-malformed",
-                  "Headquarters answered with a certificate that is not its own. This office has "
-                  "not joined.");
+                  "Headquarters answered with a certificate that is not its own, or not this "
+                  "office's. This office has not joined.");
   }
   const std::string key = bytesOf(answer, "publicKey", crypto::kSigningKeySize);
   const std::string sealingKey = bytesOf(answer, "sealingKey", crypto::kHpkeKeySize);
   server::NodeConfig config = office.config();
   config.hqHost = hqHost;
   config.hqSyncPort = answer.at("syncPort").get<std::uint16_t>();
-  office.setIdentity({authority, {keys.privateKeyPem, certificate}});
-  takeOwn(office, {keys.privateKeyPem, certificate}, hosts);
+  office.setIdentity({authority, own});
+  takeOwn(office, own, office.read(ownHosts));
   office.changeConfig(config);
   office.write([&](sync::Work& work) {
     work.store().setMeta(kHubName, token.at("hq").get<std::string>());
@@ -357,6 +351,12 @@ void enrol(server::Node& office, const std::string& tokenText, const std::string
       server::setRecoveryKey(work.store(), bytesOf(token, "recovery", crypto::kHpkeKeySize));
     }
   });
+}
+
+void enrol(server::Node& office, const std::string& tokenText, const std::string& hqHost,
+           std::uint16_t hqPort) {
+  const Json token = tokenFor(office, tokenText);
+  join(office, token, askToJoin(token, requestToJoin(office, token), hqHost, hqPort), hqHost);
 }
 
 HubKeys hubKeys(server::Node& office) {

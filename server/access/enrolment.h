@@ -16,6 +16,7 @@ namespace waystation::access {
 //   token        "wst1." base64url(JSON) "." base64url(first 8 bytes of SHA-256(JSON))
 //   JSON         {"authority": PEM, "expires": seconds, "hq": name, "office": name,
 //                 "secret": base64url of 32 bytes,
+//                 "publicKey", "sealingKey": headquarters' Ed25519 and X25519 keys, base64url,
 //                 "recovery": base64url of headquarters' recovery key's public part, if it has one}
 
 // At HQ: the token's text, for a file. HQ keeps only the secret's hash. Throws Failure:
@@ -42,6 +43,16 @@ http::Json admit(server::Node& hq, const http::Json& request, std::uint16_t sync
 // answers).
 void enrol(server::Node& office, const std::string& tokenText, const std::string& hqHost,
            std::uint16_t hqPort);
+
+// The steps of it, whatever carries them (enrolment_by_stick.h is the other way). The token of this
+// office; throws as enrol.
+http::Json tokenFor(server::Node& office, const std::string& tokenText);
+// What the office asks: the same after a failure, so that an answer that was lost can be had again.
+http::Json requestToJoin(server::Node& office, const http::Json& token);
+// Takes the answer over. `hqHost` empty: no link is known. Throws
+// Failure("enrolment.answer-malformed"): the office has not joined.
+void join(server::Node& office, const http::Json& token, const http::Json& answer,
+          const std::string& hqHost);
 
 // HQ's Ed25519 and X25519 keys, which the office learnt when it joined; empty: not enrolled, or
 // before there were bundles.

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "crypto/failure.h"
+#include "server/access/phones.h"
 #include "server/access/revocation.h"
 #include "server/audit.h"
 #include "storage/named_values.h"
@@ -84,19 +85,18 @@ Failure expired(const std::string& leaf) {
                      "renews it by itself at its next exchange.");
 }
 
-std::string signFor(server::Node& hq, const storage::LeafRow& leaf, const std::string& requestPem,
+std::string signFor(server::Node& hub, const storage::LeafRow& leaf, const std::string& requestPem,
                     const std::vector<std::string>& hosts, const char* use) {
-  const std::string certificate =
-      crypto::signRequest(hq.authority(), requestPem, termsFor(leaf.name, hosts, nowSeconds(hq)));
-  hq.write([&](sync::Work& work) {
+  const std::string certificate = signedFor(hub, leaf.name, requestPem, hosts);
+  hub.write([&](sync::Work& work) {
     storage::Store& store = work.store();
-    claimHosts(store, leaf.name, hosts);
+    if (hub.isHeadquarters()) claimHosts(store, leaf.name, hosts);
     Json row = rowOf(store, leaf.name);
     row[use] = crypto::readCertificate(certificate).fingerprintHex;
     putRow(store, leaf.name, row);
     if (std::string_view(use) == "door") return;
     server::noteDeed(
-        store, hq.clock(),
+        store, hub.clock(),
         {"", "certificate-renewed", {}, {{"node", leaf.name}, {"hosts", jsonOf(hosts)}}});
   });
   return certificate;
@@ -116,21 +116,40 @@ storage::LeafRow judgeLeaf(server::Node& hub, const std::string& certificatePem,
   const std::string now = row.value("now", leaf.certificateHash);
   if (!isNext && now != fingerprint) throw replaced(leaf.name);
   if (!evenExpired && facts.notAfter < nowSeconds(hub)) throw expired(leaf.name);
-  if (isNext) {
-    hub.write([&](sync::Work& work) {
-      Json used = rowOf(work.store(), leaf.name);
-      if (!isNamed(used, "next", fingerprint)) return;
-      used["now"] = fingerprint;
-      used.erase("next");
-      putRow(work.store(), leaf.name, used);
-    });
-  }
+  if (isNext) noteShown(hub, leaf.name, fingerprint);
   return leaf;
 }
 
-std::string renewCertificate(server::Node& hq, const storage::LeafRow& leaf,
+void noteShown(server::Node& hub, const std::string& leaf, const std::string& fingerprint) {
+  hub.write([&](sync::Work& work) {
+    Json row = rowOf(work.store(), leaf);
+    if (!isNamed(row, "next", fingerprint)) return;
+    row["now"] = fingerprint;
+    row.erase("next");
+    putRow(work.store(), leaf, row);
+  });
+}
+
+bool isShown(server::Node& hub, const std::string& leaf, const std::string& certificatePem) {
+  const Json row = hub.read([&](storage::Store& store) { return rowOf(store, leaf); });
+  return isNamed(row, "now", crypto::readCertificate(certificatePem).fingerprintHex);
+}
+
+std::string signedFor(server::Node& hub, const std::string& leaf, const std::string& requestPem,
+                      const std::vector<std::string>& hosts) {
+  if (hub.isHeadquarters()) {
+    return crypto::signRequest(hub.authority(), requestPem, termsFor(leaf, hosts, nowSeconds(hub)));
+  }
+  crypto::CertificateTerms terms = termsFor(leaf, {}, nowSeconds(hub), kPhoneCertificateDays);
+  terms.server = false;
+  terms.ipAddresses.clear();
+  terms.dnsNames.clear();
+  return crypto::signRequest(phoneAuthority(hub), requestPem, terms);
+}
+
+std::string renewCertificate(server::Node& hub, const storage::LeafRow& leaf,
                              const std::string& requestPem, const std::vector<std::string>& hosts) {
-  return signFor(hq, leaf, requestPem, hosts, "next");
+  return signFor(hub, leaf, requestPem, hosts, "next");
 }
 
 std::string renewDoor(server::Node& hq, const storage::LeafRow& leaf, const std::string& requestPem,
@@ -250,6 +269,11 @@ bool hasOtherHosts(storage::Store& store) {
 
 void takeOwn(server::Node& node, const crypto::KeyAndCertificate& renewed,
              const std::vector<std::string>& hosts) {
+  // First: its answer would put a certificate back that headquarters no longer takes.
+  const auto asked = node.read([](storage::Store& store) { return store.meta(kRenewalAsked); });
+  if (asked && !asked->empty()) {
+    node.write([](sync::Work& work) { work.store().setMeta(kRenewalAsked, ""); });
+  }
   server::NodeIdentity identity = node.identity();
   identity.tls = renewed;
   node.setIdentity(identity);

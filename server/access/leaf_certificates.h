@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "crypto/certificate.h"
@@ -14,6 +15,8 @@ namespace waystation::access {
 // hosts it names (docs/spec/sync.md, "Certificates").
 
 inline constexpr std::int64_t kCertificateDays = 90;
+// At an office: what it has asked for by stick (renewal_by_stick.h).
+inline constexpr std::string_view kRenewalAsked = "identity.asked";
 
 // Who speaks, by the certificate shown in the handshake; asked at every request. Throws
 // Failure("sync.unknown-leaf"), ("sync.revoked"), ("sync.certificate-replaced"), and, unless
@@ -21,16 +24,26 @@ inline constexpr std::int64_t kCertificateDays = 90;
 storage::LeafRow judgeLeaf(server::Node& hub, const std::string& certificatePem,
                            bool evenExpired = false);
 
-// At headquarters: a certificate for this leaf, which counts from its first use on, and then the
-// one before no more; an answer that was lost can so be had again. `hosts`: checked as hostsIn
-// says. Throws Failure("certificate.request-malformed") and ("certificate.host-taken").
-std::string renewCertificate(server::Node& hq, const storage::LeafRow& leaf,
+// At a hub: a certificate for this leaf, of headquarters' authority for an office, of the office's
+// own for its phone, which has no hosts. Throws Failure("certificate.request-malformed").
+std::string signedFor(server::Node& hub, const std::string& leaf, const std::string& requestPem,
+                      const std::vector<std::string>& hosts);
+// At a hub: such a one in the place of the one before, which counts from its first use on, and then
+// the one before no more; an answer that was lost can so be had again. `hosts`: checked as hostsIn
+// says. Throws besides Failure("certificate.host-taken").
+std::string renewCertificate(server::Node& hub, const storage::LeafRow& leaf,
                              const std::string& requestPem, const std::vector<std::string>& hosts);
-// Likewise for what it shows while it is locked, with which it can ask for its share alone.
+// At headquarters, likewise for what it shows while it is locked, with which it can ask for its
+// share alone.
 std::string renewDoor(server::Node& hq, const storage::LeafRow& leaf, const std::string& requestPem,
                       const std::vector<std::string>& hosts);
 // Who asks with such a one. Throws as judgeLeaf.
 void judgeDoor(server::Node& hq, storage::Store& store, const crypto::CertificateFacts& facts);
+// At headquarters: the leaf holds this one, and shows it from now on; nothing if it is not the
+// next.
+void noteShown(server::Node& hub, const std::string& leaf, const std::string& fingerprint);
+// Whether it is the one that the leaf is known to show.
+bool isShown(server::Node& hub, const std::string& leaf, const std::string& certificatePem);
 // In the transaction in which the leaf joins anew.
 void forgetCertificates(storage::Store& store, const std::string& leaf);
 
@@ -56,7 +69,8 @@ void setOwnHosts(server::Node& node, const std::vector<std::string>& hosts);
 bool isDue(const std::string& certificatePem, std::int64_t nowSeconds);
 // Whether its certificate names other ones.
 bool hasOtherHosts(storage::Store& store);
-// In the place of the one before; `hosts`: those that it names.
+// In the place of the one before, and of one that was asked for besides; `hosts`: those that it
+// names.
 void takeOwn(server::Node& node, const crypto::KeyAndCertificate& renewed,
              const std::vector<std::string>& hosts);
 

@@ -11,6 +11,7 @@ const std::vector<Command>& allCommands() {
         initCommand(),
         issueTokenCommand(),
         enrolCommand(),
+        admitCommand(),
         userAddCommand(),
         serveCommand(),
         statusCommand(),

@@ -177,8 +177,10 @@ int read(CommandContext& context) {
     line = context.application->syncClient()->holdLine();
   }
   const bool isDryRun = context.options.has("dry-run");
+  const std::string before = context.node.identity().tls.certificatePem;
+  std::vector<std::string> told;
   const sync::BundleRead read = sync::readBundle(
-      server::bundleNode(context.node), server::openBundleFile(context.options.text("file")),
+      server::bundleNode(context.node, &told), server::openBundleFile(context.options.text("file")),
       isDryRun, [&](std::uint64_t done, std::uint64_t total) {
         context.output.throwIfCancelled();
         context.output.progress(done, total, 0);
@@ -198,6 +200,10 @@ int read(CommandContext& context) {
                        {"keptApplied", read.keptApplied},
                        {"agree", isCompared ? http::Json(read.agreement == sync::Agreement::kAgree)
                                             : http::Json(nullptr)}});
+  for (const std::string& text : told) context.output.say(text);
+  if (context.application != nullptr && context.node.identity().tls.certificatePem != before) {
+    context.application->certificateChanged();
+  }
   return 0;
 }
 

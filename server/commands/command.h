@@ -48,6 +48,7 @@ const Command* findCommand(std::string_view words);
 Command initCommand();
 Command issueTokenCommand();
 Command enrolCommand();
+Command admitCommand();
 Command userAddCommand();
 Command serveCommand();
 Command statusCommand();

@@ -34,17 +34,18 @@ std::string bytesOf(const Json& body, const char* name) {
   }
 }
 
-Response certificate(server::Node& hq, Request& request) {
-  const storage::LeafRow leaf = access::judgeLeaf(hq, request.peerCertificatePem, true);
+Response certificate(server::Node& hub, Request& request) {
+  const storage::LeafRow leaf = access::judgeLeaf(hub, request.peerCertificatePem, true);
   const Json body = access::Entrance::jsonBody(request);
   const std::string use = textOf(body, "use");
   const std::string asked = textOf(body, "request");
   const std::vector<std::string> hosts = access::hostsOf(body);
-  if (use != kOwn && use != kLocked) {
-    throw Failure("certificate.request-malformed", "'use' is \"node\" or \"locked\".");
+  if (use != kOwn && (use != kLocked || !hub.isHeadquarters())) {
+    throw Failure("certificate.request-malformed",
+                  "'use' is \"node\", or for an office \"locked\".");
   }
   const auto sign = use == kOwn ? access::renewCertificate : access::renewDoor;
-  return json(200, {{"certificate", sign(hq, leaf, asked, hosts)}});
+  return json(200, {{"certificate", sign(hub, leaf, asked, hosts)}});
 }
 
 Response share(server::Node& hq, Request& request) {
@@ -85,13 +86,14 @@ crypto::KeyAndCertificate asked(server::Node& office, Client& client, std::strin
 
 }  // namespace
 
-void addCertificateRoutes(Router& router, server::Node& hq) {
+void addCertificateRoutes(Router& router, server::Node& hub) {
   router.add("POST", "/sync/v1/certificate",
-             [&hq](Request& request, const PathParameters&) { return certificate(hq, request); });
+             [&hub](Request& request, const PathParameters&) { return certificate(hub, request); });
+  if (!hub.isHeadquarters()) return;
   router.add("PUT", "/sync/v1/share",
-             [&hq](Request& request, const PathParameters&) { return share(hq, request); });
+             [&hub](Request& request, const PathParameters&) { return share(hub, request); });
   router.add("POST", "/sync/v1/share/release",
-             [&hq](Request& request, const PathParameters&) { return release(hq, request); });
+             [&hub](Request& request, const PathParameters&) { return release(hub, request); });
 }
 
 bool CertificateKeeper::keep(Client& client) {

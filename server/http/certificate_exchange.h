@@ -11,13 +11,13 @@ namespace waystation::http {
 // What headquarters and its offices say to each other about certificates and the share that opens
 // an office after a power cut (docs/spec/sync.md, "Certificates"; docs/spec/key-slots.md, 10).
 
-// At headquarters, for the offices' port:
+// At headquarters, for the offices' port; the first of them at an office, too, for its phones':
 //
 //   POST /sync/v1/certificate   {"use": "node" | "locked", "request": PEM, "hosts": [..]}
 //                               -> {"certificate": PEM}; taken from one whose time is over, too
 //   PUT  /sync/v1/share         {"half": base64url, sealed to headquarters} -> {}
 //   POST /sync/v1/share/release -> {"half": base64url}; with the certificate for when it is locked
-void addCertificateRoutes(Router& router, server::Node& hq);
+void addCertificateRoutes(Router& router, server::Node& hub);
 
 // At an office: asks for what is due before the next exchange.
 class CertificateKeeper {

@@ -55,7 +55,7 @@ void SyncEndpoint::addRoutes(Router& router) {
     leafOf(request);
     return bare(node_.read(access::revocationText));
   });
-  if (node_.isHeadquarters()) addCertificateRoutes(router, node_);
+  addCertificateRoutes(router, node_);
 }
 
 std::uint64_t SyncEndpoint::commits() const {

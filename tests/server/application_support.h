@@ -10,6 +10,7 @@
 
 #include "server/access/enrolment.h"
 #include "server/application.h"
+#include "server/bundles.h"
 #include "server/cases/record_service.h"
 #include "tests/server/http_support.h"
 #include "tests/support/test_node.h"
@@ -28,6 +29,25 @@ inline bool waitUntil(const std::function<bool()>& condition) {
     std::this_thread::yield();
   }
   return true;
+}
+
+// A bundle from one node to another, as its file's bytes.
+inline std::string bundleFor(Node& from, const std::string& to) {
+  std::string bytes;
+  sync::BundleSeries(bundleNode(from), to).write([&](std::uint64_t at, std::string_view piece) {
+    bytes.resize(std::max<std::size_t>(bytes.size(), at + piece.size()));
+    bytes.replace(at, piece.size(), piece);
+  });
+  return bytes;
+}
+
+// Reads it there; what was done beside the exchange.
+inline std::vector<std::string> readBundleAt(Node& node, const std::string& bytes) {
+  std::vector<std::string> told;
+  sync::readBundle(bundleNode(node, &told), {bytes.size(), [&](std::uint64_t at, std::size_t size) {
+                                               return bytes.substr(at, size);
+                                             }});
+  return told;
 }
 
 // A node in a directory of its own with everything that `serve` runs, on ports of its own.

@@ -1,6 +1,7 @@
 #include "server/access/enrolment.h"
 
 #include "crypto/hash.h"
+#include "server/access/enrolment_by_stick.h"
 #include "tests/server/application_support.h"
 
 namespace waystation::access {
@@ -122,6 +123,65 @@ TEST_F(EnrolmentTest, OnlyHeadquartersGivesOutTokens) {
   EXPECT_EQ(failureCode([&] { issueToken(hq_.node(), "HQ"); }), "enrolment.office-malformed");
   EXPECT_EQ(failureCode([&] { issueToken(hq_.node(), "nbo"); }), "enrolment.office-malformed");
   EXPECT_EQ(failureCode([&] { issueToken(hq_.node(), "NBO", 0); }), "enrolment.hours-malformed");
+}
+
+// Two files carried by somebody, and the first bundles both ways.
+TEST_F(EnrolmentTest, AnOfficeWithoutALineJoinsByStick) {
+  const std::string token = issueToken(hq_.node(), "NBO");
+  const std::string request = fileToJoin(office_.node(), token);
+  const JoiningAnswered answered = answerFile(hq_.node(), request, 8444);
+  EXPECT_EQ(answered.office, "NBO");
+  joinByFile(office_.node(), token, answered.file, "");
+  EXPECT_EQ(hubName(office_.node()), "HQ");
+  EXPECT_EQ(hubKeys(office_.node()).sealingKey, hq_.node().sealingKey().publicKey());
+  EXPECT_TRUE(crypto::isSignedBy(office_.node().identity().tls.certificatePem,
+                                 hq_.node().identity().authorityPem));
+  const std::string person = office_.person("Hirsi");
+  server::testing::readBundleAt(hq_.node(), server::testing::bundleFor(office_.node(), "HQ"));
+  EXPECT_TRUE(hq_.has(person));
+  server::testing::readBundleAt(office_.node(), server::testing::bundleFor(hq_.node(), "NBO"));
+}
+
+TEST_F(EnrolmentTest, AnAnswerByStickThatWasLostIsGivenAgain) {
+  const std::string token = issueToken(hq_.node(), "NBO");
+  answerFile(hq_.node(), fileToJoin(office_.node(), token), 8444);
+  const std::string again = answerFile(hq_.node(), fileToJoin(office_.node(), token), 8444).file;
+  joinByFile(office_.node(), token, again, "hq.example.org");
+  EXPECT_EQ(office_.node().config().hqHost, "hq.example.org");
+  EXPECT_EQ(office_.node().config().hqSyncPort, 8444);
+}
+
+TEST_F(EnrolmentTest, FilesOfOthersDamagedOrForgedLetNobodyIn) {
+  const std::string token = issueToken(hq_.node(), "NBO");
+  const std::string request = fileToJoin(office_.node(), token);
+  for (std::size_t at : {std::size_t{3}, std::size_t{16}, std::size_t{40}, request.size() - 1}) {
+    std::string damaged = request;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    EXPECT_EQ(failureCode([&] { answerFile(hq_.node(), damaged, 1); }), "enrolment.file-malformed");
+  }
+  const std::string answer = answerFile(hq_.node(), request, 1).file;
+  RunningNode other(Role::kOffice, "NBO");
+  EXPECT_EQ(failureCode([&] { joinByFile(other.node(), token, answer, ""); }),
+            "enrolment.file-malformed");
+  EXPECT_EQ(failureCode([&] { joinByFile(office_.node(), token, request, ""); }),
+            "enrolment.file-malformed");
+  // Another headquarters that got hold of the request's content.
+  RunningNode forger(Role::kHeadquarters, "HQ");
+  const std::string theirs = issueToken(forger.node(), "NBO");
+  const std::string forged = answerFile(forger.node(), fileToJoin(office_.node(), theirs), 1).file;
+  EXPECT_EQ(failureCode([&] { joinByFile(office_.node(), token, forged, ""); }),
+            "enrolment.file-malformed");
+  EXPECT_TRUE(hubName(office_.node()).empty());
+  joinByFile(office_.node(), token, answer, "");
+  EXPECT_EQ(hubName(office_.node()), "HQ");
+}
+
+TEST_F(EnrolmentTest, ByStickTooATokenIsGoodOnce) {
+  const std::string token = issueToken(hq_.node(), "NBO");
+  answerFile(hq_.node(), fileToJoin(office_.node(), token), 1);
+  RunningNode thief(Role::kOffice, "NBO");
+  const std::string request = fileToJoin(thief.node(), token);
+  EXPECT_EQ(failureCode([&] { answerFile(hq_.node(), request, 1); }), "enrolment.token-spent");
 }
 
 }  // namespace

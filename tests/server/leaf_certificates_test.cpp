@@ -21,6 +21,8 @@ using http::Json;
 using http::testing::failureCode;
 using http::testing::kDay;
 using server::Role;
+using server::testing::bundleFor;
+using server::testing::readBundleAt;
 using server::testing::RunningNode;
 
 class Certificates : public ::testing::Test {
@@ -181,6 +183,81 @@ TEST_F(Certificates, HostsThatNoBrowserGoesToAreRefused) {
 }
 
 // Headquarters' share.
+
+// An office whose certificate is due and that never has a line.
+class CertificatesByStick : public Certificates {
+ protected:
+  CertificatesByStick() {
+    office_.start();
+    age(20);
+  }
+
+  std::string up() { return bundleFor(office_.node(), "HQ"); }
+  std::string down() { return bundleFor(hq_.node(), "NBO"); }
+  void atHq(const std::string& bundle) { readBundleAt(hq_.node(), bundle); }
+  void atOffice(const std::string& bundle) { readBundleAt(office_.node(), bundle); }
+  std::string codeOverTheLink() {
+    return failureCode([&] { http::SyncClient(office_.node()).syncNow(); });
+  }
+};
+
+TEST_F(CertificatesByStick, AreAskedForSignedAndTakenOverByTheBundlesThatGoAnyway) {
+  const std::string before = certificate();
+  atHq(up());
+  EXPECT_EQ(certificate(), before);
+  const std::string answer = down();
+  EXPECT_EQ(readBundleAt(office_.node(), answer),
+            std::vector<std::string>{"This office's certificate is renewed."});
+  EXPECT_NE(certificate(), before);
+  EXPECT_GE(daysLeft(), kCertificateDays - 1);
+  EXPECT_TRUE(readBundleAt(hq_.node(), up()).empty()) << "nothing more is due";
+  EXPECT_EQ(codeOverTheLink(), "");
+}
+
+TEST_F(CertificatesByStick, LostLateAndRepeatedSticksLeaveOneThatCounts) {
+  const std::string first = up();
+  const std::string again = up();
+  atHq(first);
+  const std::string lost = down();
+  atHq(again);
+  atOffice(down());
+  const std::string renewed = certificate();
+  atOffice(lost);
+  EXPECT_EQ(certificate(), renewed);
+  EXPECT_EQ(codeOverTheLink(), "");
+}
+
+// The link was had meanwhile: what the stick brings would lock the office out.
+TEST_F(CertificatesByStick, AnAnswerThatTheLinkOvertookIsNotTaken) {
+  atHq(up());
+  const std::string answer = down();
+  http::SyncClient link(office_.node());
+  link.syncNow();
+  const std::string renewed = certificate();
+  atOffice(answer);
+  EXPECT_EQ(certificate(), renewed);
+  EXPECT_EQ(codeOverTheLink(), "");
+}
+
+TEST_F(CertificatesByStick, OneThatWasNeverShownOverALinkCountsWhenTheNextIsAskedFor) {
+  atHq(up());
+  atOffice(down());
+  setOwnHosts(office_.node(), {"nbo.example.org"});  // another one is wanted already
+  atHq(up());
+  EXPECT_EQ(codeOverTheLink(), "");  // with the one that it has
+}
+
+TEST_F(CertificatesByStick, ARequestThatIsRefusedKeepsNobodysWorkFromComingIn) {
+  RunningNode other(Role::kOffice, "DKR");
+  setOwnHosts(other.node(), {"nbo.example.org"});
+  other.join(hq_);
+  setOwnHosts(office_.node(), {"nbo.example.org"});
+  const std::string person = office_.person("Hirsi");
+  const std::vector<std::string> told = readBundleAt(hq_.node(), up());
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("host of another node"), std::string::npos) << told[0];
+  EXPECT_TRUE(hq_.has(person));
+}
 
 class Share : public Certificates {
  protected:

@@ -79,6 +79,22 @@ class Phone {
     return settings;
   }
 
+  // A certificate for a new key in the place of its own; the code of what was answered instead.
+  std::string renew() {
+    const crypto::KeyAndRequest keys = crypto::createRequest(name());
+    const Json asked = {{"use", "node"}, {"request", keys.requestPem}};
+    const ClientResponse answer =
+        Client(settings())
+            .send("POST", "/sync/v1/certificate", {{"Content-Type", "application/json"}},
+                  http::canonicalJson(asked));
+    if (answer.status != 200) return http::refusalOf(answer).code();
+    keys_ = keys;
+    joined_["certificate"] = http::parseJson(answer.body).at("certificate");
+    return {};
+  }
+
+  std::string certificate() const { return joined_.at("certificate").get<std::string>(); }
+
   // Something written on the phone, not sent yet; its id.
   std::string write(const std::string& familyName) {
     return node_->create("person", {{"family_name", Json(familyName).dump()}}).uuid();
@@ -144,6 +160,20 @@ TEST_F(Phones, OneJoinsItsOfficeWithATokenAndExchangesWithIt) {
       office_.node().read([](storage::Store& store) { return store.leafByName(kPhone); });
   ASSERT_TRUE(leaf);
   EXPECT_EQ(leaf->home, "NBO");
+}
+
+TEST_F(Phones, OnesCertificateIsRenewedByItsOffice) {
+  Phone phone(token());
+  phone.join(office_);
+  const ClientSettings before = phone.settings();
+  ASSERT_EQ(phone.renew(), "");
+  const crypto::CertificateFacts facts = crypto::readCertificate(phone.certificate());
+  EXPECT_EQ(facts.commonName, kPhone);
+  EXPECT_LE(facts.notAfter - facts.notBefore, (kPhoneCertificateDays + 1) * http::testing::kDay);
+  EXPECT_EQ(phone.exchange(before), "") << "until the new one is shown";
+  EXPECT_EQ(phone.exchange(phone.settings()), "");
+  EXPECT_EQ(phone.exchange(before), "sync.certificate-replaced");
+  EXPECT_EQ(deeds("certificate-renewed"), 1U);
 }
 
 TEST_F(Phones, ATokenIsGoodOnceAndForItsTime) {

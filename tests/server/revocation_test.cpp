@@ -200,19 +200,9 @@ TEST_F(Revocation, MakesTokensGivenOutBeforeItVoid) {
 
 // A bundle from headquarters, read at the office.
 TEST_F(Revocation, TravelsOnAStickAndAnOlderStickTakesNothingBack) {
-  const auto written = [&] {
-    std::string bytes;
-    sync::BundleSeries(server::bundleNode(hq_.node()), "NBO")
-        .write([&](std::uint64_t at, std::string_view piece) {
-          bytes.resize(std::max<std::size_t>(bytes.size(), at + piece.size()));
-          bytes.replace(at, piece.size(), piece);
-        });
-    return bytes;
-  };
+  const auto written = [&] { return server::testing::bundleFor(hq_.node(), "NBO"); };
   const auto read = [&](const std::string& bytes) {
-    sync::readBundle(
-        server::bundleNode(office_.node()),
-        {bytes.size(), [&](std::uint64_t at, std::size_t size) { return bytes.substr(at, size); }});
+    server::testing::readBundleAt(office_.node(), bytes);
   };
   revoke(hq_.node(), kPhone, "director");
   const std::string older = written();
