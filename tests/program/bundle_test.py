@@ -1,6 +1,6 @@
-"""Headquarters and an office that exchange only by bundles, both ways, until they agree: one bundle
-is lost, one read twice, others are damaged, cut or come late. Then the same pair over the link:
-nothing is lost, and nothing has to go again."""
+"""Headquarters and an office that joins by stick and exchanges only by bundles, both ways, until
+they agree: one bundle is lost, one read twice, others are damaged, cut or come late. Then the same
+pair over the link: nothing is lost, and nothing has to go again."""
 
 import json
 import pathlib
@@ -24,16 +24,16 @@ class Pair:
         self.wrong = []
         self.headquarters = fleet.headquarters()
         self.headquarters.add_user("officer", "hq-officer")
-        self.office = self.make_office("NBO")
+        self.office = self.make_office("NBO", by_stick=True)
         self.other = self.make_office("MBA")
         self.at_hq = self.headquarters.api("officer")
         self.at_office = self.office.api("caseworker")
         self.serial = 0
 
-    def make_office(self, name):
+    def make_office(self, name, by_stick=False):
         office = nodes.Node(self.fleet, name, "office")
         office.make()
-        office.enrol(self.headquarters)
+        office.enrol(self.headquarters, by_stick=by_stick)
         office.command("sync", "pause")
         office.start()
         office.add_user("caseworker", "caseworker")

@@ -236,11 +236,16 @@ class Node:
     def url(self):
         return f"https://127.0.0.1:{self.port}"
 
-    def enrol(self, headquarters, address="127.0.0.1"):
+    def enrol(self, headquarters, address="127.0.0.1", by_stick=False):
         token = self.fleet.folder / f"{self.name}.token"
         headquarters.command("hq", "issue-token", "--office", self.name, "--out", token)
-        self.command("enrol", "--token", token,
-                     "--hq", f"https://{address}:{headquarters.port}")
+        how = ("--hq", f"https://{address}:{headquarters.port}")
+        if by_stick:
+            request, answer = token.with_suffix(".join"), token.with_suffix(".answer")
+            self.command("enrol", "--token", token, "--request", request)
+            headquarters.command("hq", "admit", "--request", request, "--out", answer)
+            how += ("--answer", answer)
+        self.command("enrol", "--token", token, *how)
 
 
 class Line:
