@@ -1,8 +1,5 @@
 #include "server/application.h"
 
-#include <unistd.h>
-
-#include <fstream>
 #include <utility>
 
 #include "crypto/certificate.h"
@@ -12,87 +9,22 @@
 #include "server/access/leaf_certificates.h"
 #include "server/access/phones.h"
 #include "server/audit.h"
-#include "server/cases/files.h"
 #include "server/http/api_routes.h"
 #include "server/http/static_files.h"
 #include "server/intake.h"
 #include "server/locked_file.h"
 #include "server/metrics.h"
+#include "server/node_status.h"
 #include "server/version.h"
-#include "storage/high_water_mark.h"
-#include "sync/leaf.h"
+#include "sync/clock.h"
 
 namespace waystation::server {
 namespace {
 
 using http::Json;
 
-constexpr std::int64_t kDaySeconds = 86400;
 // An office exchanges once a minute at least: this long without a word means that it is away.
 constexpr std::int64_t kAwayAfterMs = 150'000;
-
-Json timeOrNull(std::int64_t milliseconds) {
-  return milliseconds == 0 ? Json(nullptr) : Json(sync::formatTime(milliseconds));
-}
-
-std::int64_t residentBytes() {
-  std::ifstream file("/proc/self/statm");
-  std::int64_t total = 0;
-  std::int64_t resident = 0;
-  file >> total >> resident;
-  return resident * ::sysconf(_SC_PAGESIZE);
-}
-
-Json certificateDays(Node& node) {
-  const std::string pem = node.identity().tls.certificatePem;
-  if (pem.empty()) return nullptr;
-  return (crypto::readCertificate(pem).notAfter - node.clock().nowMs() / 1000) / kDaySeconds;
-}
-
-Json exchangeJson(const http::ExchangeSummary& exchange) {
-  Json row = {{"at", sync::formatTime(exchange.atMs)},
-              {"up", exchange.up},
-              {"down", exchange.down},
-              {"roundTrips", exchange.roundTrips},
-              {"changesUp", exchange.changesUp},
-              {"changesDown", exchange.changesDown},
-              {"ok", exchange.ok}};
-  if (!exchange.ok) {
-    row["code"] = exchange.code;
-    row["error"] = exchange.error;
-  }
-  return row;
-}
-
-// Differences that were found: each means a defect, a broken disk or tampering.
-void addHealings(Json& status, storage::Store& store) {
-  constexpr int kNewest = 20;
-  status["healings"] = {{"count", store.countHealings(false)},
-                        {"open", store.countHealings(true)},
-                        {"newest", Json::array()}};
-  for (const storage::HealingRow& row : store.healings(kNewest)) {
-    status["healings"]["newest"].push_back({{"with", row.peer},
-                                            {"found", sync::formatTime(row.foundMs)},
-                                            {"damaged", row.damaged},
-                                            {"received", row.received},
-                                            {"sent", row.sent},
-                                            {"refused", row.refused},
-                                            {"agreed", timeOrNull(row.agreedMs)}});
-  }
-}
-
-void addLink(Json& status, const http::LinkView& view) {
-  status["state"] = http::nameOf(view.state);
-  status["lastContact"] = timeOrNull(view.lastContactMs);
-  status["clockOffsetMs"] = view.clockOffsetMs;
-  status["lineBudget"] = http::jsonOf(view.budget);
-  const bool comparable = view.agree && status.at("backlogUp") == 0;
-  status["agree"] = comparable ? Json(*view.agree) : Json(nullptr);
-  if (!view.certificateFailure.empty()) status["certificateFailure"] = view.certificateFailure;
-  for (const http::ExchangeSummary& exchange : view.exchanges) {
-    status["exchanges"].push_back(exchangeJson(exchange));
-  }
-}
 
 // What asks by itself every few seconds.
 bool isRoutine(const std::string& route) {
@@ -169,48 +101,16 @@ void keepOwnCertificates(Node& hq) {
 
 }  // namespace
 
-Json statusOf(Node& node) {
-  const NodeConfig& config = node.config();
-  Json status = {{"role", node.isHeadquarters() ? "hq" : "office"},
-                 {"name", config.name},
-                 {"office", config.name},
-                 {"state", node.isHeadquarters() ? "hub" : "offline"},
-                 {"lastContact", nullptr},
-                 {"agree", nullptr},
-                 {"clockOffsetMs", 0},
-                 {"exchanges", Json::array()}};
-  status["hq"] = nullptr;
-  if (!config.hqHost.empty()) {
-    status["hq"] = {{"url", "https://" + config.hqHost + ":" + std::to_string(config.hqSyncPort)}};
-  } else if (!node.isHeadquarters()) {
-    status["state"] = "not-enrolled";
-  }
-  node.read([&](storage::Store& store) {
-    status["backlogUp"] = node.isHeadquarters()
-                              ? 0
-                              : store.countUpwardAfter(sync::readLeafState(store).acknowledgedSeq);
-    status["conflicts"] = store.countConflicts();
-    status["quarantined"] = store.countQuarantine();
-    status["records"] = store.countRecords("");
-    const auto mark = storage::HighWaterMark::standing(store.database());
-    if (mark != storage::HighWaterMark::Finding::kCurrent)
-      status["olderCopy"] = storage::sentenceOf(mark);
-    addHealings(status, store);
-  });
-  if (isPageKeyRotationUnfinished(node)) status["pageKeys"] = {{"unfinished", true}};
-  status["filesUp"] = cases::countFilesForHub(node);
-  std::error_code ignored;
-  status["diskFreeBytes"] = std::filesystem::space(node.directory(), ignored).available;
-  status["certificateDays"] = certificateDays(node);
-  status["rssBytes"] = residentBytes();
-  return status;
-}
-
 Application::Application(Node& node, ApplicationSettings settings)
-    : node_(node), settings_(std::move(settings)), entrance_(node), pageKeys_(node), mark_(node) {
+    : node_(node),
+      settings_(std::move(settings)),
+      entrance_(node),
+      pageKeys_(node),
+      mark_(node),
+      backups_(node, [this](const DailyBackup::Attempt& attempt) { logBackup(attempt); }) {
   http::addApiRoutes(peopleRouter_, node_, entrance_,
                      {[this] { return status(); }, [this] { return syncPort(); },
-                      [this] { return metrics(); }, settings_.lock});
+                      [this] { return metrics(); }, settings_.lock, [this] { return warnings(); }});
   if (!settings_.web.empty()) {
     const auto files = std::make_shared<http::StaticFiles>(settings_.web);
     peopleRouter_.setFallback([files](http::Request& request, const http::PathParameters&) {
@@ -288,6 +188,7 @@ void Application::start() {
   if (syncClient_) syncClient_->start();
   pageKeys_.start();
   mark_.start();
+  backups_.start();
 }
 
 void Application::say(LogLevel level, std::string_view event, Json fields) const {
@@ -295,6 +196,7 @@ void Application::say(LogLevel level, std::string_view event, Json fields) const
 }
 
 void Application::stop() {
+  backups_.stop();
   mark_.stop();
   pageKeys_.stop();
   if (syncClient_) syncClient_->stop();
@@ -306,6 +208,21 @@ void Application::stop() {
   if (std::exchange(isRunning_, false)) {
     say(LogLevel::kInfo, "stopped", {{"requests", people_->counters().requests}});
   }
+}
+
+void Application::logBackup(const DailyBackup::Attempt& attempt) const {
+  if (!attempt.made) return say(LogLevel::kWarning, "backup", {{"code", attempt.code}});
+  const bool isDamaged = !attempt.made->note.empty();  // an earlier one
+  say(isDamaged ? LogLevel::kWarning : LogLevel::kInfo, "backup",
+      {{"whole", attempt.made->isWhole},
+       {"bytes", attempt.made->bytes},
+       {"earlierDamaged", isDamaged}});
+}
+
+Json Application::warnings() const {
+  Json codes = Json::array();
+  if (const auto failed = backups_.failed(); !failed.code.empty()) codes.push_back(failed.code);
+  return codes;
 }
 
 void Application::committed(bool forHub, bool forLeaves) {
@@ -388,6 +305,9 @@ Json Application::status() {
   addPageKeys(status);
   if (const std::string failure = mark_.failure(); !failure.empty())
     status["markFailure"] = failure;
+  if (const auto failed = backups_.failed(); !failed.code.empty()) {
+    status["backup"]["failure"] = failed.failure;
+  }
   if (!node_.isHeadquarters()) return status;
   status["syncUrl"] = "https://localhost:" + std::to_string(syncPort());
   status["leaves"] = leavesState();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "server/access/entrance.h"
+#include "server/daily_backup.h"
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/sync_client.h"
@@ -79,6 +80,9 @@ class Application {
   http::ServerSettings leavesSettings(const std::string& authorityPem);
   http::Json leavesState();
   void addPageKeys(http::Json& status);
+  void logBackup(const DailyBackup::Attempt& attempt) const;
+  // Codes of what GET /health warns of.
+  http::Json warnings() const;
 
   Node& node_;
   ApplicationSettings settings_;
@@ -93,9 +97,7 @@ class Application {
   PageKeyContinuation pageKeys_;
   MarkKeeper mark_;
   bool isRunning_ = false;
+  DailyBackup backups_;
 };
-
-// What can be said of a node of which no server runs: as Application::status(), without a link.
-http::Json statusOf(Node& node);
 
 }  // namespace waystation::server

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "server/node.h"
+#include "server/recurring.h"
 
 namespace waystation::server {
 
@@ -19,29 +18,23 @@ class MarkKeeper {
 
   // Borrows the node.
   explicit MarkKeeper(Node& node, std::chrono::milliseconds every = kUsually)
-      : node_(node), every_(every) {}
-  ~MarkKeeper();  // stops
-  MarkKeeper(const MarkKeeper&) = delete;
-  MarkKeeper& operator=(const MarkKeeper&) = delete;
+      : node_(node), thread_(every, every, [this] { raiseWhereSaved(); }) {}
 
-  void start();
-  void stop();
+  void start() { thread_.start(); }
+  void stop() { thread_.stop(); }
   // Something was saved.
   void saved();
   // Why it was not possible the last time, in a sentence; empty: it was.
   std::string failure() const;
 
  private:
-  void run();
+  void raiseWhereSaved();
 
   Node& node_;
-  const std::chrono::milliseconds every_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  bool isStopping_ = false;
   bool hasNews_ = false;
   std::string failure_;
-  std::thread thread_;
+  Recurring thread_;  // the last: it ends before what it works with
 };
 
 }  // namespace waystation::server

@@ -58,6 +58,13 @@ std::string metricsText(const Json& status, const http::ServerCounters& people,
   text.gauge("clock_offset_milliseconds", "Headquarters' clock minus this one's.",
              member(status, "clockOffsetMs"));
   text.gauge("resident_memory_bytes", "Memory that the server uses.", member(status, "rssBytes"));
+  const Json backup = member(status, "backup");
+  text.gauge("backup_last_timestamp_seconds", "When the last backup was made.",
+             member(backup, "lastSeconds"));
+  text.add("backup_planned", "gauge", "Whether one is made every day.",
+           member(backup, "dailyTo").is_string() ? "1" : "0");
+  text.add("backup_failing", "gauge", "Whether one is due and could not be made.",
+           backup.contains("failure") ? "1" : "0");
   const Json state = member(status, "state");
   text.add("link_connected", "gauge", "Whether headquarters is reached; at headquarters 1.",
            state == "connected" || state == "hub" ? "1" : "0");

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,9 +49,31 @@ class FolderLock {
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
+  // Where a disk went away, its name now leads to the empty folder that it was mounted on.
+  void requireStillAt(const std::filesystem::path& folder) const {
+    struct stat held {};
+    struct stat named {};
+    if (::fstat(descriptor_, &held) == 0 && ::stat(folder.c_str(), &named) == 0 &&
+        held.st_dev == named.st_dev && held.st_ino == named.st_ino) {
+      return;
+    }
+    throw Failure("backup.disk-missing",
+                  "The disk in " + folder.string() +
+                      " went away while the backup was made, so there is no new one. Plug it in, "
+                      "mount it, and try again.");
+  }
+
  private:
   int descriptor_;
 };
+
+// Of a backup that is read, against what may be thrown beside it.
+bool tellsOfDamage(const Failure& failure) {
+  static const std::set<std::string_view> codes = {"backup.damaged", "backup.cut-short",
+                                                   "backup.unreadable", "backup.foreign-file",
+                                                   "backup.newer"};
+  return codes.contains(failure.code());
+}
 
 std::string timeInName(std::int64_t ms) {
   const std::time_t seconds = ms / 1000;
@@ -115,6 +138,7 @@ std::optional<BackupResult> Making::difference(const std::filesystem::path& targ
 
 BackupResult Making::write(const std::filesystem::path& target, const FoundBackup* base,
                            bool* changedTooMuch) {
+  progress_(0, 0);
   BackupResult result;
   result.file = target;
   result.isWhole = base == nullptr;
@@ -179,10 +203,15 @@ void Making::addDatabases(storage::BackupWriter& writer, storage::BackupReader* 
 
 void Making::verify(const std::filesystem::path& file) const {
   try {
-    storage::ByteSource bytes = storage::openBackupFile(file);
+    const storage::ByteSource onDisk = storage::openBackupFile(file);
+    const storage::ByteSource bytes = [&](char* out, std::size_t size) {
+      progress_(0, 0);
+      return onDisk(out, size);
+    };
     const storage::BackupHead head = storage::readBackupHead(bytes);
     storage::BackupReader(bytes, source_.key, head).skipToEnd();
   } catch (const Failure& failure) {
+    if (!tellsOfDamage(failure)) throw;
     throw Failure("backup.not-verified",
                   "The disk did not give back the backup that was written to it, so it was not "
                   "kept. The backups before it are untouched; take another disk. (" +
@@ -215,9 +244,11 @@ const FoundBackup* baseAmong(const std::vector<FoundBackup>& found) {
   return nullptr;
 }
 
-// Keeps the newest ones and what they stand on, removes the rest and what cut-off backups left.
+// Keeps the one just made, the newest ones and what they stand on, removes the rest and what
+// cut-off backups left.
 std::vector<std::filesystem::path> tidy(const std::filesystem::path& folder,
-                                        const std::string& storeId, int keep) {
+                                        const std::string& storeId,
+                                        const std::filesystem::path& made, int keep) {
   std::vector<std::filesystem::path> removed;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (!endsIn(entry.path(), kPartialSuffix)) continue;
@@ -226,9 +257,12 @@ std::vector<std::filesystem::path> tidy(const std::filesystem::path& folder,
   }
   const std::vector<FoundBackup> found = backupsIn(folder, storeId);
   std::set<std::string> needed;
-  for (std::size_t i = 0; i < found.size() && i < static_cast<std::size_t>(keep); ++i) {
-    needed.insert(found[i].head.name);
-    needed.insert(found[i].head.base);
+  int others = keep - 1;
+  for (const FoundBackup& backup : found) {
+    // By a clock that was put back, the one just made may be the oldest.
+    if (backup.file != made && others-- <= 0) continue;
+    needed.insert(backup.head.name);
+    needed.insert(backup.head.base);
   }
   for (const FoundBackup& backup : found) {
     if (!needed.contains(backup.head.name)) removed.push_back(backup.file);
@@ -238,8 +272,14 @@ std::vector<std::filesystem::path> tidy(const std::filesystem::path& folder,
   return removed;
 }
 
-BackupResult intoFolder(Making& making, const BackupSource& source, const BackupOrder& order) {
+BackupResult intoFolder(const BackupSource& source, const BackupOrder& order,
+                        const BackupProgress& progress) {
   const FolderLock lock(order.target);
+  const BackupProgress progressThere = [&](std::uint64_t done, std::uint64_t total) {
+    if (total == 0) lock.requireStillAt(order.target);
+    progress(done, total);
+  };
+  Making making(source, progressThere);
   const std::vector<FoundBackup> found = backupsIn(order.target, making.storeId());
   const FoundBackup* base = order.isWhole ? nullptr : baseAmong(found);
   std::optional<BackupResult> result;
@@ -248,10 +288,7 @@ BackupResult intoFolder(Making& making, const BackupSource& source, const Backup
     try {
       result = making.difference(nameIn(order.target, source, false), *base);
     } catch (const Failure& failure) {
-      const std::string& code = failure.code();
-      if (code != "backup.damaged" && code != "backup.cut-short" && code != "backup.unreadable") {
-        throw;
-      }
+      if (!tellsOfDamage(failure)) throw;
       note = "The earlier backup " + base->file.string() +
              " is damaged, so a whole one was made beside it. Check that disk. (" + failure.what() +
              ")";
@@ -259,7 +296,7 @@ BackupResult intoFolder(Making& making, const BackupSource& source, const Backup
   }
   if (!result) result = making.whole(nameIn(order.target, source, true));
   result->note = note;
-  result->removed = tidy(order.target, making.storeId(), order.keep);
+  result->removed = tidy(order.target, making.storeId(), result->file, order.keep);
   return *result;
 }
 
@@ -281,9 +318,8 @@ std::vector<FoundBackup> backupsIn(const std::filesystem::path& folder,
 
 BackupResult makeBackup(const BackupSource& source, const BackupOrder& order,
                         const BackupProgress& progress) {
-  Making making(source, progress);
-  if (std::filesystem::is_directory(order.target)) return intoFolder(making, source, order);
-  return making.whole(order.target);
+  if (std::filesystem::is_directory(order.target)) return intoFolder(source, order, progress);
+  return Making(source, progress).whole(order.target);
 }
 
 }  // namespace waystation::server

@@ -39,7 +39,7 @@ struct BackupResult {
   std::string note;  // what the technician should hear of an earlier backup; may be empty
 };
 
-// Called with pages done and in all; may throw to give up.
+// Called with pages done and in all; with 0 of 0 where none are counted; may throw to give up.
 using BackupProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 // Makes a backup and reads it back (docs/spec/backup.md, section 3). Throws Failure: "backup.*",

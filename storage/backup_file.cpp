@@ -16,6 +16,10 @@ namespace waystation::storage {
 
 namespace {
 
+// A slow stick would else fill the system's memory with what waits for it, which holds up saves
+// too, and the sync at the end could take minutes in which nobody can give up.
+constexpr std::size_t kMostUnsynced = 8 << 20;
+
 [[noreturn]] void throwExists(const std::filesystem::path& file) {
   throw Failure("backup.exists", "There is a file " + file.string() +
                                      " already. It was left as it is; name another one.");
@@ -61,7 +65,11 @@ void NewBackupFile::write(std::string_view bytes) {
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) fail(written < 0 ? errno : EIO);
     bytes.remove_prefix(static_cast<std::size_t>(written));
+    unsynced_ += static_cast<std::size_t>(written);
   }
+  if (unsynced_ < kMostUnsynced) return;
+  unsynced_ = 0;
+  if (::fdatasync(descriptor_) != 0) fail(errno);
 }
 
 void NewBackupFile::sync() {

@@ -30,6 +30,7 @@ class NewBackupFile {
   std::filesystem::path target_;
   std::filesystem::path partial_;
   int descriptor_ = -1;
+  std::size_t unsynced_ = 0;
   bool made_ = false;
 };
 

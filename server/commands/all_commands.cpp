@@ -32,6 +32,8 @@ const std::vector<Command>& allCommands() {
         keyExportCommand(),
         recoveryKeyCommand(),
         backupCommand(),
+        backupDailyCommand(),
+        backupEndDailyCommand(),
         restoreCommand(),
         restoreDiscardOldCommand(),
         eraseCommand(),

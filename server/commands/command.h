@@ -64,6 +64,8 @@ Command syncResumeCommand();
 Command syncBudgetCommand();
 Command importCommand();
 Command backupCommand();
+Command backupDailyCommand();
+Command backupEndDailyCommand();
 Command restoreCommand();
 Command restoreDiscardOldCommand();
 Command checkCommand();

@@ -1,5 +1,6 @@
 #include "server/application.h"
 #include "server/commands/command.h"
+#include "server/node_status.h"
 #include "sync/clock.h"
 
 namespace waystation::commands {
@@ -99,9 +100,30 @@ std::string shareSentence(const Json& leaf) {
   return text + ".";
 }
 
+std::string backupFailureSentence(const Json& status) {
+  const std::string failure = status.value("backup", Json::object()).value("failure", "");
+  return failure.empty() ? failure : "ALARM: no backup is made now. " + failure;
+}
+
+std::string backupSentence(const Json& status) {
+  const Json backup = status.value("backup", Json::object());
+  std::string line = "No backup was made yet.";
+  if (backup.contains("lastFile")) {
+    line = "Last backup: " + backup["last"].get<std::string>() + ", " +
+           backup["lastFile"].get<std::string>() + ".";
+  }
+  if (backup.contains("dailyTo") && backup["dailyTo"].is_string()) {
+    line += " One is made every day in " + backup["dailyTo"].get<std::string>() + ".";
+  } else {
+    line += " None is made by itself: `waystation backup daily`.";
+  }
+  if (backup.contains("note")) line += " " + backup["note"].get<std::string>();
+  return line;
+}
+
 std::vector<std::string> sentencesOf(const Json& status) {
   std::vector<std::string> lines = {status.value("olderCopy", ""), status.value("markFailure", ""),
-                                    linkSentence(status)};
+                                    backupFailureSentence(status), linkSentence(status)};
   const auto number = [&](const char* name) {
     return status.contains(name) && status[name].is_number() ? status[name].get<std::int64_t>() : 0;
   };
@@ -112,6 +134,7 @@ std::vector<std::string> sentencesOf(const Json& status) {
   }
   lines.push_back(healingSentence(status));
   lines.push_back(pageKeySentence(status));
+  lines.push_back(backupSentence(status));
   for (const Json& leaf : status.value("leaves", Json::array())) {
     if (leaf.contains("share")) lines.push_back(shareSentence(leaf));
     lines.push_back(

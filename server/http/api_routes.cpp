@@ -316,9 +316,13 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
                  },
                  false));
   const std::string role = node.isHeadquarters() ? "hq" : "office";
-  router.add("GET", "/health", [role](Request&, const PathParameters&) {
-    return json(200, {{"status", "ok"}, {"role", role}, {"version", kVersion}});
-  });
+  router.add("GET", "/health",
+             [role, warnings = std::move(sources.warnings)](Request&, const PathParameters&) {
+               return json(200, {{"status", "ok"},
+                                 {"role", role},
+                                 {"version", kVersion},
+                                 {"warnings", warnings ? warnings() : Json::array()}});
+             });
   router.add("GET", "/metrics",
              [metrics = std::move(sources.metrics)](Request&, const PathParameters&) {
                Response response;

@@ -16,6 +16,7 @@ struct ApiSources {
   std::function<std::uint16_t()> syncPort;    // told to offices that join
   std::function<std::string()> metrics = {};  // GET /metrics, in Prometheus' text format
   std::function<void()> lock = {};            // closes the store, once what is answered is out
+  std::function<Json()> warnings = {};        // GET /health: codes
 };
 
 // Every address of docs/spec/http-api.yaml but those of the sync. Borrows node and entrance.

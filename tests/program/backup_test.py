@@ -93,6 +93,41 @@ class BackupAndRestore(program.ProgramTest):
                     self.assertEqual(here, sorted(here, reverse=True))
                 caller.close()
 
+    def test_every_day_by_itself(self):
+        node = self.node()
+        stick = os.path.join(self.folder, "stick")
+        os.mkdir(stick)
+
+        def daily(folder):
+            return program.run("backup", "daily", "--data", node.data,
+                               "--passphrase-file", node.passphrase, folder)
+
+        def made():
+            return [name for name in os.listdir(stick) if name.endswith(".wsbackup")]
+
+        def status():
+            return self.assertDone(node.run("status", passphrase=False))
+
+        self.assertFailed(daily(stick + "2"), "backup.unwritable")
+        self.assertIn("every day in " + stick, self.assertDone(daily(stick)))
+        self.assertEqual(len(made()), 1)
+        os.remove(os.path.join(stick, made()[0]))  # so that one is due
+        with node.serve() as server:
+            self.assertTrue(server.logged("backup")["whole"])
+            self.assertEqual(len(made()), 1)
+            self.assertIn("One is made every day in " + stick, status())
+            self.assertEqual(server.end(), 0)
+        os.rename(stick, stick + ".away")
+        with node.serve() as server:
+            self.assertEqual(server.logged("backup")["code"], "backup.disk-missing")
+            self.assertIn("ALARM: no backup is made now", status().split("\n")[1])
+            caller = program.Caller(server.port)
+            self.assertEqual(caller.call("GET", "/health").json["warnings"], ["backup.disk-missing"])
+            caller.close()
+            self.assertDone(program.run("backup", "end-daily", "--data", node.data))
+            self.assertNotIn("ALARM", status())
+            self.assertEqual(server.end(), 0)
+
     def test_old_data_is_kept_aside_until_it_is_discarded(self):
         node = self.node()
         self.assertDone(node.add_user())

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 PATIENCE = 120  # seconds after which something that hangs has failed
@@ -137,6 +138,22 @@ class Served:
         caller = Caller(self.port)
         caller.log_in()
         return caller
+
+    def log(self):
+        """What it has written so far. Not by seeking: it writes where its descriptor, which is this
+        one, stands."""
+        descriptor = self.errors.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode()
+
+    def logged(self, event):
+        """The first line of that event in its log; waits for it."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            for line in self.log().split("\n")[:-1]:
+                if line.startswith("{") and json.loads(line)["event"] == event:
+                    return json.loads(line)
+            time.sleep(0.02)
+        raise AssertionError("the server said nothing of: " + event)
 
     def memory_kib(self, name):
         with open(f"/proc/{self.process.pid}/status") as status:

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <vector>
 
+#include "server/node_status.h"
 #include "storage/page_format.h"
 #include "tests/server/application_support.h"
 
