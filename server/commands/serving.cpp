@@ -22,6 +22,11 @@ crypto::SlotSecret secretIn(const Options& options) {
           crypto::Secret::copyOf(crypto::fromBase64Url(options.text(kSecret)))};
 }
 
+void log(const server::ApplicationSettings& settings, server::LogLevel level,
+         std::string_view event, Json fields) {
+  if (settings.log != nullptr) settings.log->write(level, event, std::move(fields));
+}
+
 Failure ended() {
   return Failure("control.ended", "The server ended before this was done. Nothing was changed.");
 }
@@ -74,6 +79,7 @@ void Serving::serveLocked() {
   if (const std::uint16_t phonePort = lockedServer_->phonePort(); phonePort != 0) {
     settings_.application.syncPort = phonePort;
   }
+  log(settings_.application, server::LogLevel::kInfo, "locked", Json::object());
   if (!settings_.asksHub || !file || !server::HubUnlock::isPossible(config_, *file)) return;
   const std::lock_guard lock(mutex_);
   hubUnlock_ = std::make_shared<server::HubUnlock>(
@@ -141,6 +147,7 @@ void Serving::unlock(const crypto::SlotSecret& secret) {
     server::noteDeed(work.store(), node_->clock(),
                      {"", "unlocked", {}, {{"way", kindName(secret.kind)}}});
   });
+  log(settings_.application, server::LogLevel::kInfo, "unlocked", {{"way", kindName(secret.kind)}});
   std::shared_ptr<server::HubUnlock> asking;
   {
     const std::lock_guard lock(mutex_);
@@ -164,6 +171,10 @@ void Serving::doWhatWasAsked() {
       unlock(next.secret);
       next.done.set_value();
     } catch (const std::exception& error) {
+      const auto* failure = dynamic_cast<const Failure*>(&error);
+      log(settings_.application, server::LogLevel::kWarning, "unlock-failed",
+          {{"way", kindName(next.secret.kind)},
+           {"code", failure != nullptr ? failure->code() : "internal.error"}});
       // Half open is no state to serve in: the process ends with what is wrong.
       if (!lockedServer_) throw;
       node_.reset();

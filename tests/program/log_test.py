@@ -1,6 +1,7 @@
 """The log of a server that does real work: JSON lines, and nothing personal in any of them."""
 
 import json
+import os
 import re
 import signal
 
@@ -15,12 +16,8 @@ LEVELS = {"error", "warning", "info", "debug"}
 
 
 class Log(program.ProgramTest):
-    def read(self, server):
-        server.errors.seek(0)
-        return server.errors.read()
-
     def lines(self, server):
-        return [json.loads(line) for line in self.read(server).splitlines()]
+        return [json.loads(line) for line in server.log().splitlines()]
 
     def work(self, server, caller):
         """Saves, opens, lists and searches; and much that is refused, each with names in it."""
@@ -76,7 +73,7 @@ class Log(program.ProgramTest):
             caller.close()
             server.process.send_signal(signal.SIGTERM)
             self.assertEqual(server.process.wait(program.PATIENCE), 0)
-            text, lines = self.read(server), self.lines(server)
+            text, lines = server.log(), self.lines(server)
         self.assertClean(text)
         for line in lines:
             self.assertLessEqual(COMMON, set(line))
@@ -119,11 +116,27 @@ class Log(program.ProgramTest):
                 self.assertDone(office.run("sync", "now"))
                 exchanges = [line for line in self.lines(at_office) if line["event"] == "exchange"]
                 self.assertTrue(any(line["changesUp"] > 0 for line in exchanges), exchanges)
-                self.assertClean(self.read(at_office))
+                self.assertClean(at_office.log())
             served = [line for line in self.lines(at_hq) if line.get("server") == "offices"]
             self.assertIn(("NBO", "/sync/v1/exchange"),
                           {(line.get("node"), line.get("route")) for line in served})
-            self.assertClean(self.read(at_hq))
+            self.assertClean(at_hq.log())
+
+    def test_tells_of_locking_and_unlocking(self):
+        node = self.node()
+        wrong = self.folder + "/wrong"
+        with open(wrong, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(NAMES[0])
+        with node.serve() as server:
+            self.assertDone(node.run("lock", passphrase=False))
+            server.logged("locked")
+            self.assertFailed(program.run("unlock", "--data", node.data, "--passphrase-file", wrong),
+                              "key.wrong-passphrase")
+            failed = server.logged("unlock-failed")
+            self.assertEqual((failed["way"], failed["code"]), ("passphrase", "key.wrong-passphrase"))
+            self.assertDone(node.run("unlock"))
+            self.assertEqual(server.logged("unlocked")["way"], "passphrase")
+            self.assertClean(server.log())
 
     def test_of_a_level_leaves_out_what_is_less_urgent(self):
         node = self.node()
@@ -131,7 +144,7 @@ class Log(program.ProgramTest):
             caller = program.Caller(server.port)
             self.assertEqual(caller.call("GET", "/api/v1/none").status, 404)
             caller.close()
-            self.assertEqual(self.read(server), "")
+            self.assertEqual(server.log(), "")
         wrong = program.run("serve", "--data", node.data, "--log-level", "loud")
         self.assertEqual(wrong.returncode, 2, wrong.stderr)
 

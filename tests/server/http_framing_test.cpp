@@ -183,6 +183,23 @@ TEST_F(HttpFraming, RefusesEveryMalformedRequestAndRunsNothingBehindIt) {
   EXPECT_EQ(smuggled_, 0);
 }
 
+TEST_F(HttpFraming, AnswersOnlyToTheNamesThatItGoesBy) {
+  const auto answerTo = [&](const std::string& host) {
+    RawConnection connection(server_->port());
+    connection.send(get("/fields/host", "Host: " + host + "\r\nConnection: close\r\n"));
+    return connection.readToEnd();
+  };
+  for (const char* host : {"office", "office:8443", "127.0.0.1:1"}) {
+    EXPECT_EQ(statusIn(answerTo(host)), 200) << host;
+  }
+  for (const char* host : {"attacker.example", "attacker.example:8443", "office.attacker.example",
+                           "127.0.0.2", "[::1]:8443"}) {
+    const std::string answer = answerTo(host);
+    EXPECT_EQ(statusIn(answer), 421) << host;
+    EXPECT_NE(answer.find("\"http.host-unknown\""), std::string::npos) << answer;
+  }
+}
+
 TEST_F(HttpFraming, RefusesABodyThatIsCutShort) {
   for (const std::string& bytes :
        {post("Content-Length: 1000\r\n", "hello"), post("Content-Length: 100000\r\n", "hello"),
