@@ -1,5 +1,6 @@
 """The web client in headless Chromium against a real server: signs in, registers, edits, settles a
-conflict. The steps are server/web/e2e/run.mjs; its output and its exit code are this test's."""
+conflict, and locks the server. The steps are server/web/e2e/run.mjs; its output and its exit code
+are this test's."""
 
 import pathlib
 import subprocess

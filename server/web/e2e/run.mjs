@@ -1,7 +1,8 @@
 // Drives the client in headless Chromium against a running server:
 //   node e2e/run.mjs --url https://127.0.0.1:PORT --user U --password-file F [--screenshots DIR]
 // Prints a line per step and at last "N passed, M failed"; exits 0 if none failed, 1 if any did,
-// 2 on wrong usage. The account must be allowed to write persons and cases.
+// 2 on wrong usage. The account must be allowed to write persons and cases, and to lock the server,
+// which is what it does last.
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -277,6 +278,21 @@ class Story {
     check((await page.locator('.row').count()) === 0, 'records are still on the screen');
   }
 
+  /** The last deed of all: what answers from then on is the locked server. */
+  async lockServer() {
+    const { page } = this;
+    await this.signIn();
+    await page.locator('.menu summary').click();
+    await page.getByRole('button', { name: 'Lock the server' }).click();
+    await page.getByRole('button', { name: 'Do not lock' }).click();
+    await this.api.get('/me');
+    await page.getByRole('button', { name: 'Lock the server' }).click();
+    await page.getByRole('button', { name: 'Lock now' }).click();
+    await page.getByRole('heading', { name: / is locked/ }).waitFor();
+    const answer = await page.request.get(`${this.options.url}/api/v1/me`);
+    check(answer.status() === 503, `it answers with ${answer.status()}`);
+  }
+
   async haveNoComplaints() {
     check(this.complaints.length === 0, this.complaints.join('; '));
   }
@@ -299,6 +315,7 @@ const kSteps = [
   ['fits a screen 320 pixels wide', 'fitPhone'],
   ['turns round for Arabic', 'turnRound'],
   ['signs out', 'signOut'],
+  ['locks the server, which then shows that it is locked', 'lockServer'],
   ['broke no rule of the content policy and threw no error', 'haveNoComplaints'],
 ];
 

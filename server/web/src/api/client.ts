@@ -34,6 +34,8 @@ export interface ClientOptions {
 }
 
 const kTimeoutMilliseconds = 30_000;
+const kLookAgainMilliseconds = 200;
+const kMostLooks = 100;
 
 function queryString(query: object): string {
   const parameters = new URLSearchParams();
@@ -150,8 +152,21 @@ export class ApiClient {
     await this.call('PUT', `/account-records/${encodeURIComponent(id)}`, { disabled });
   }
 
+  /** Resolves once the server is locked; it begins anew for that, and for a moment none answers. */
   async lockServer(): Promise<void> {
     await this.call('POST', '/lock', {});
+    for (let look = 0; look < kMostLooks && !(await this.isLocked()); look += 1) {
+      await new Promise((resolve) => setTimeout(resolve, kLookAgainMilliseconds));
+    }
+  }
+
+  private async isLocked(): Promise<boolean> {
+    try {
+      const response = await this.send('/health', { cache: 'no-store' });
+      return ((await response.json()) as { status: string }).status === 'locked';
+    } catch {
+      return false;
+    }
   }
 
   audit(

@@ -20,7 +20,7 @@ export function LockServer() {
     setIsLocking(true);
     client
       .lockServer()
-      // From now on every address shows the page of the locked server.
+      // Every address shows the page of the locked server now.
       .then(() => window.location.assign('/'))
       .catch((error: unknown) => {
         setProblem(asProblem(error));
