@@ -83,6 +83,7 @@ const std::vector<std::string>& deeds() {
                                                "office-admitted",
                                                "phone-revoked",
                                                "phone-admitted",
+                                               "reports-not-awaited",
                                                "office-flagged",
                                                "office-unflagged",
                                                "share-kept",

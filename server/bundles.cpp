@@ -13,6 +13,7 @@
 #include "server/access/renewal_by_stick.h"
 #include "server/access/revocation.h"
 #include "storage/directory_sync.h"
+#include "sync/reports.h"
 
 namespace waystation::server {
 namespace {
@@ -72,7 +73,11 @@ std::string besideFor(Node& node, const std::string& to) {
     return asked.empty() ? std::string() : sync::encodeFrame(FrameType::kRenewalAsked, asked);
   }
   std::string frames;
-  const std::string revoked = node.read(access::revocationText);
+  // A list of headquarters that was set back could take the place of one that it has lost: it goes
+  // by the link, where it asks for that first.
+  const std::string revoked = node.read([](storage::Store& store) {
+    return sync::isHeldBack(store) ? std::string() : access::revocationText(store);
+  });
   if (!revoked.empty()) frames += sync::encodeFrame(FrameType::kRevocations, revoked);
   const std::string renewed = access::renewedFor(node, to);
   if (!renewed.empty()) frames += sync::encodeFrame(FrameType::kRenewed, renewed);

@@ -20,6 +20,7 @@
 #include "storage/high_water_mark.h"
 #include "storage/store.h"
 #include "storage/whole_file.h"
+#include "sync/reports.h"
 
 namespace waystation::server {
 namespace {
@@ -170,6 +171,11 @@ RestoreResult Incoming::describe(const storage::BackupHead& head) const {
     storage::ChunkStore::createTables(attachments);
   } else if (hasAttachments(database)) {
     storage::throwDamagedBackup("the attachments are not in it");
+  }
+  // Its offices are to say what it has decided since, before it decides again.
+  if (config.role == Role::kHeadquarters) {
+    storage::Store store(database);
+    sync::noteSetBack(store);
   }
   // From here on this database is the newest there is, knowingly.
   storage::HighWaterMark mark(folder_ / "mark", markKey_, head.storeId);

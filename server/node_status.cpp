@@ -11,6 +11,7 @@
 #include "server/page_key_rotation.h"
 #include "storage/high_water_mark.h"
 #include "sync/leaf.h"
+#include "sync/reports.h"
 
 namespace waystation::server {
 namespace {
@@ -109,6 +110,10 @@ Json statusOf(Node& node) {
     if (mark != storage::HighWaterMark::Finding::kCurrent)
       status["olderCopy"] = storage::sentenceOf(mark);
     addHealings(status, store);
+    if (node.isHeadquarters()) {
+      status["awaitsReports"] = sync::unreported(store);
+      status["decisionsHeldBack"] = sync::isHeldBack(store);
+    }
   });
   status["backup"] = backupJson(backupStanding(node));
   if (isPageKeyRotationUnfinished(node)) status["pageKeys"] = {{"unfinished", true}};

@@ -1,5 +1,6 @@
 #include "sync/custody.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace waystation::sync {
@@ -16,6 +17,17 @@ bool isOlder(storage::Store& store, const storage::LeafRow& leaf, std::string_vi
 Dot custodyEpoch(const Record& root) {
   const Field* custody = root.field(kCustodyField);
   return latest(custody != nullptr ? *custody : *root.field(kKindField)).dot;
+}
+
+bool saysWhoHolds(std::string_view field) {
+  return field == kCustodyField || field == kScopeField || field == kWithheldField;
+}
+
+bool saysWhoHolds(const Change& change) {
+  return std::any_of(change.edits.begin(), change.edits.end(), [](const Edit& edit) {
+    return std::any_of(edit.writes.begin(), edit.writes.end(),
+                       [](const Write& write) { return saysWhoHolds(write.field); });
+  });
 }
 
 std::string lateField(const Dot& dot) {

@@ -16,6 +16,10 @@ Dot custodyEpoch(const Record& root);
 // heard of the hand-over. Call after the change was let in, at the root of the tree.
 void flagLate(Work& work, const storage::LeafRow& leaf, const Change& change);
 
+// What headquarters alone decides: who holds a root, and what goes along with it.
+bool saysWhoHolds(std::string_view field);
+bool saysWhoHolds(const Change& change);  // any of its writes
+
 // Whether the root keeps back `named` from whoever gets it.
 bool isWithheld(const Record& root, const RecordId& named);
 // All that it keeps back.

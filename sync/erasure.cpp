@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "sync/byte_stream.h"
 #include "sync/leaf.h"
+#include "sync/reports.h"
 #include "sync/scopes.h"
 
 namespace waystation::sync {
@@ -182,6 +183,7 @@ ErasureCounts eraseForGood(Work& work, const crypto::SigningKey& key, const std:
     throw Failure("erasure.nothing-named",
                   "An erasure names 1 to 30,000 records. Nothing was erased.");
   }
+  requireReports(work.store(), "erased");
   const ErasureCounts counts = foreseeErasure(work, named);
   ErasureCertificate certificate{{ids.begin(), ids.end()}, {}};
   const std::string body = certificate.body();

@@ -6,6 +6,7 @@
 #include "sync/held.h"
 #include "sync/quarantine.h"
 #include "sync/reconcile.h"
+#include "sync/reports.h"
 #include "sync/scopes.h"
 
 namespace waystation::sync {
@@ -338,7 +339,11 @@ void HubExchange::startFeed(Welcome& welcome) {
   if (!(cursor == hello_->feed)) welcome.feed = cursor;
   feedFrom_ = cursor;
   welcome.agreement = compare(work, welcome);  // in the state in which the feed was numbered
-  const bool noted = noteAgreement(work, leaf_.name, welcome.agreement);
+  bool noted = noteAgreement(work, leaf_.name, welcome.agreement);
+  if (!replica_.hasHub()) {
+    const bool isAll = hello_->digest && !welcome.rewind && erasures_.areEqual(store);
+    noted = hearReport(store, leaf_.name, lost_, isAll) || noted;
+  }
   const std::int64_t now = replica_.clock().nowMs();
   const bool moved = mended || noted || welcome.feedHead != before ||
                      leaf_.feedAcked != cursor.number ||

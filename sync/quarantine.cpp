@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "sync/byte_stream.h"
 #include "sync/custody.h"
+#include "sync/reports.h"
 #include "sync/returned.h"
 #include "sync/scopes.h"
 #include "sync/seal.h"
@@ -168,6 +169,7 @@ void releaseAside(Work& work, std::int64_t id, const std::string& person, const 
                       "): it would damage the records. It stays aside; discard it, or wait for "
                       "what it needs.");
   }
+  if (saysWhoHolds(change)) requireReports(work.store(), "let in");
   letIn(work, leaf, change, row, admitted);
   settle(work, row, QuarantineState::kReleased, person, why);
   letInAwaited(work, admitted);

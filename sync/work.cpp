@@ -3,11 +3,13 @@
 #include "crypto/failure.h"
 #include "sync/ahead.h"
 #include "sync/binding.h"
+#include "sync/custody.h"
 #include "sync/deletion.h"
 #include "sync/erasure.h"
 #include "sync/held.h"
 #include "sync/joined_record.h"
 #include "sync/replica.h"
+#include "sync/reports.h"
 #include "sync/scopes.h"
 
 namespace waystation::sync {
@@ -178,6 +180,7 @@ Edit Work::draftEdit(const DraftEdit& draft, const Dot& dot, const std::vector<D
   requireStaying(*current);
   const ReadContexts readAll = readBy(draft, *current);
   for (const DraftWrite& write : draft.writes) {
+    if (saysWhoHolds(write.field)) requireReports(store_, "handed over");
     std::string value = write.value;
     if (write.field == kDeletedField) {
       std::optional<std::string> deletion = deletionToWrite(write, readAll, *current);

@@ -1,6 +1,7 @@
 #include "server/access/revocation.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "crypto/failure.h"
@@ -9,6 +10,7 @@
 #include "server/audit.h"
 #include "storage/named_values.h"
 #include "sync/clock.h"
+#include "sync/reports.h"
 
 namespace waystation::access {
 namespace {
@@ -16,6 +18,11 @@ namespace {
 using http::Json;
 
 constexpr std::string_view kListRow = "revocations.list";
+// At headquarters: the marks of the lists that it knows to have left it, and the number of the last
+// one from before it kept them.
+constexpr std::string_view kKnownRow = "revocations.known";
+constexpr std::string_view kBaseRow = "revocations.base";
+constexpr std::size_t kMarkSize = 8;
 constexpr std::string_view kSigned = "waystation revocations v1\n";
 
 Failure malformed() {
@@ -68,6 +75,39 @@ std::string textOf(const RevocationList& list, const crypto::SigningKey& key) {
          crypto::toBase64Url(key.sign(std::string(kSigned) + body));
 }
 
+// The list of a text that headquarters has signed with this key.
+RevocationList verifiedList(std::string_view key, std::string_view text) {
+  const SignedList parts = partsOf(text);
+  if (!crypto::verifySignature(key, std::string(kSigned) + parts.body, parts.signature)) {
+    throw Failure("revocation.signature",
+                  "The list of revoked offices and phones is not signed by headquarters. The one "
+                  "held before stays in force; tell headquarters.");
+  }
+  return listFrom(parts.body);
+}
+
+std::string markOf(std::string_view text) {
+  return std::string(crypto::view(crypto::sha256(text)).substr(0, kMarkSize));
+}
+
+bool isKnown(storage::Store& hq, std::uint64_t number, std::string_view mark) {
+  const std::uint64_t today = revocations(hq).number;
+  const std::int64_t base = hq.metaNumber(kBaseRow, static_cast<std::int64_t>(today));
+  if (number <= static_cast<std::uint64_t>(base)) return true;
+  const std::string known = hq.meta(kKnownRow).value_or("");
+  for (std::size_t at = 0; at < known.size(); at += kMarkSize) {
+    if (known.compare(at, kMarkSize, mark) == 0) return true;
+  }
+  return false;
+}
+
+void putKnown(storage::Store& hq, std::string_view text) {
+  if (hq.meta(kKnownRow).value_or("").empty()) {
+    hq.setMetaNumber(kBaseRow, static_cast<std::int64_t>(revocations(hq).number));
+  }
+  hq.setMeta(kKnownRow, hq.meta(kKnownRow).value_or("") + markOf(text));
+}
+
 bool isOn(const RevocationList& list, const std::string& name, const std::string& key) {
   return std::any_of(list.nodes.begin(), list.nodes.end(), [&](const RevokedNode& node) {
     return node.name == name && node.publicKey == key;
@@ -109,7 +149,9 @@ std::vector<storage::LeafRow> markLeaves(sync::Work& work, const RevocationList&
 void putList(server::Node& hq, sync::Work& work, RevocationList list) {
   const RevocationList before = revocations(work.store());
   list.number = before.number + 1;
-  work.store().setMeta(kListRow, textOf(list, hq.signingKey()));
+  const std::string text = textOf(list, hq.signingKey());
+  putKnown(work.store(), text);
+  work.store().setMeta(kListRow, text);
   markLeaves(work, before, list);
 }
 
@@ -133,6 +175,13 @@ void note(server::Node& node, storage::Store& store, const std::string& by, cons
 
 std::string revocationText(storage::Store& store) {
   return store.meta(kListRow).value_or("");
+}
+
+std::string revocationsSaid(storage::Store& store) {
+  const std::string text = revocationText(store);
+  if (text.empty()) return {};
+  return std::to_string(listFrom(partsOf(text).body).number) + "." +
+         crypto::toBase64Url(markOf(text));
 }
 
 RevocationList revocations(storage::Store& store) {
@@ -204,6 +253,7 @@ void takeBack(server::Node& hq, const std::string& name, const std::string& by) 
   }
   hq.write([&](sync::Work& work) {
     storage::Store& store = work.store();
+    sync::requireReports(store, "taken back");
     liftRevocation(hq, work, name);
     if (std::optional<storage::LeafRow> leaf = store.leafByName(name); leaf && leaf->revoked) {
       leaf->revoked = false;
@@ -213,15 +263,52 @@ void takeBack(server::Node& hq, const std::string& name, const std::string& by) 
   });
 }
 
-bool takeRevocations(server::Node& leaf, std::string_view text) {
-  const SignedList parts = partsOf(text);
-  if (!crypto::verifySignature(hubKeys(leaf).signingKey, std::string(kSigned) + parts.body,
-                               parts.signature)) {
-    throw Failure("revocation.signature",
-                  "The list of revoked offices and phones is not signed by headquarters. The one "
-                  "held before stays in force; tell headquarters.");
+bool hasLostRevocations(storage::Store& hq, std::string_view said) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(said.data(), said.data() + said.size(), number);
+  if (error != std::errc() || end == said.data() + said.size() || *end != '.') return false;
+  try {
+    const std::string mark =
+        crypto::fromBase64Url(std::string_view(end + 1, said.data() + said.size()));
+    return mark.size() == kMarkSize && !isKnown(hq, number, mark);
+  } catch (const Failure&) {
+    return false;  // the list itself would be judged
   }
-  const RevocationList list = listFrom(parts.body);
+}
+
+// A list that nothing is to be added to and that is the newest is taken over as it is.
+bool takeLostRevocations(server::Node& hq, std::string_view text) {
+  RevocationList list = verifiedList(hq.signingKey().publicKey(), text);
+  return hq.write([&](sync::Work& work) {
+    storage::Store& store = work.store();
+    if (isKnown(store, list.number, markOf(text))) return false;
+    const RevocationList before = revocations(store);
+    const std::size_t told = list.nodes.size();
+    for (const RevokedNode& node : before.nodes) {
+      if (!isOn(list, node.name, node.publicKey)) list.nodes.push_back(node);
+    }
+    putKnown(store, text);
+    if (list.nodes.size() > told || list.number <= before.number) {
+      list.number = std::max(list.number, before.number) + 1;
+      const std::string next = textOf(list, hq.signingKey());
+      putKnown(store, next);
+      store.setMeta(kListRow, next);
+    } else {
+      store.setMeta(kListRow, text);
+    }
+    for (const RevokedNode& node : list.nodes) {
+      if (!isOn(before, node.name, node.publicKey)) voidTokens(store, node.name);
+    }
+    for (const storage::LeafRow& changed : markLeaves(work, before, list)) {
+      note(hq, store, "", isPhone(store, changed.name) ? "phone-revoked" : "office-revoked",
+           changed.name);
+    }
+    return true;
+  });
+}
+
+bool takeRevocations(server::Node& leaf, std::string_view text) {
+  const RevocationList list = verifiedList(hubKeys(leaf).signingKey, text);
   return leaf.write([&](sync::Work& work) {
     storage::Store& store = work.store();
     const RevocationList before = revocations(store);

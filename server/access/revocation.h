@@ -28,6 +28,10 @@ struct RevocationList {
 RevocationList revocations(storage::Store& store);
 std::string revocationText(storage::Store& store);
 
+// What a node says of its list when it calls: its number and which it is; empty where there is
+// none.
+std::string revocationsSaid(storage::Store& store);
+
 // Whether the leaf is on the list, or was revoked before there was one.
 bool isRevoked(storage::Store& store, const storage::LeafRow& leaf);
 
@@ -55,6 +59,13 @@ void takeBack(server::Node& hq, const std::string& name, const std::string& by);
 
 // At headquarters, in the transaction in which the node joins anew.
 void liftRevocation(server::Node& hq, sync::Work& work, const std::string& name);
+
+// At headquarters that was set back: whether what a leaf says of its list names one that was signed
+// here and is not known here any more.
+bool hasLostRevocations(storage::Store& hq, std::string_view said);
+// Takes in such a list as a leaf hands it in: who is on it, or on the one of today, is on the next.
+// Answers whether it was news. Throws "revocation.malformed", "revocation.signature".
+bool takeLostRevocations(server::Node& hq, std::string_view text);
 
 // At a leaf: takes over the list that its hub passed on; false where it is the one held already.
 // Throws Failure, with the list held left as it is: "revocation.malformed",

@@ -14,6 +14,7 @@
 #include "server/audit.h"
 #include "server/cases/record_service.h"
 #include "server/http/json.h"
+#include "sync/reports.h"
 
 namespace waystation::cases {
 namespace {
@@ -22,6 +23,8 @@ constexpr std::string_view kHandoverKind = "handover";
 constexpr const char* kHeadquartersPerson = "headquarters";
 constexpr const char* kReferencePrefix = "urn:uuid:";
 constexpr std::size_t kMostWithheld = 100;
+// In `meta`, at headquarters: a hand-over waits for a decision that was held back.
+constexpr std::string_view kHeldBackRow = "handovers.held-back";
 
 Failure malformed(const std::string& what) {
   return {"case.request-malformed", what + " Nothing was handed over."};
@@ -83,9 +86,16 @@ std::string_view plain(const sync::Record& record, std::string_view field) {
   return sync::plainText(record.value(field));
 }
 
+// Headquarters that was set back decides once it has heard from its offices, or need not wait.
+bool isHeldBack(storage::Store& store) {
+  if (!sync::isHeldBack(store)) return false;
+  store.setMeta(kHeldBackRow, "1");
+  return true;
+}
+
 void decide(sync::Work& work, const sync::RecordId& handover, const std::string& from) {
   const std::optional<sync::Record> record = work.record(handover);
-  if (!record) return;
+  if (!record || isHeldBack(work.store())) return;
   const sync::RecordId root = record->root();
   const std::optional<storage::RootRow> row = work.store().root(root.bytes());
   const std::string to(plain(*record, "to"));
@@ -112,6 +122,7 @@ void decide(sync::Work& work, const sync::RecordId& handover, const std::string&
 void followAnswer(sync::Work& work, const sync::RecordId& handover, const std::string& office) {
   const std::optional<sync::Record> record = work.record(handover);
   if (!record || plain(*record, "status") != "done" || plain(*record, "to") != office) return;
+  if (isHeldBack(work.store())) return;
   const std::optional<storage::RootRow> root = work.store().root(record->root().bytes());
   if (!root || root->custody != office) return;
   const std::string from(plain(*record, "from"));
@@ -206,6 +217,33 @@ void carryOutHandovers(sync::Work& work, const storage::LeafRow& leaf, const syn
       }
     }
   }
+}
+
+void decideHeldBack(server::Node& node) {
+  const bool isDue = node.read([](storage::Store& store) {
+    return !store.meta(kHeldBackRow).value_or("").empty() && !sync::isHeldBack(store);
+  });
+  if (!isDue) return;
+  node.write([&](sync::Work& work) {
+    work.store().setMeta(kHeldBackRow, "");
+    std::vector<sync::RecordId> all;
+    work.store().eachRecord([&](const storage::RecordRow& row) {
+      if (row.kind == kHandoverKind) all.push_back(sync::RecordId::fromBytes(row.id));
+    });
+    for (const sync::RecordId& id : all) {
+      const std::optional<sync::Record> record = work.record(id);
+      const sync::Field* const birth = record ? record->field(sync::kKindField) : nullptr;
+      if (birth == nullptr) continue;
+      if (plain(*record, "status") == "asked") {
+        // An office can only hand over what is its own, whatever it says.
+        const std::string_view office = sync::officeOf(birth->front().author);
+        const bool isOwn = office == node.config().name;
+        decide(work, id, std::string(isOwn ? plain(*record, "from") : office));
+      } else if (const sync::Field* const answer = record->field("answer")) {
+        followAnswer(work, id, std::string(sync::officeOf(sync::latest(*answer).author)));
+      }
+    }
+  });
 }
 
 }  // namespace waystation::cases

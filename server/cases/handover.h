@@ -21,4 +21,8 @@ Json answerHandover(server::Node& node, const std::string& person, const std::st
 // follows the answer of the receiving office.
 void carryOutHandovers(sync::Work& work, const storage::LeafRow& leaf, const sync::Change& change);
 
+// HQ: decides what was asked for while it waited for its offices' reports (sync/reports.h), once it
+// waits no longer.
+void decideHeldBack(server::Node& node);
+
 }  // namespace waystation::cases

@@ -46,6 +46,7 @@ const std::vector<Command>& allCommands() {
         certificateHostsCommand(),
         certificateAuthorityCommand(),
         phoneTokenCommand(),
+        goOnCommand(),
     };
     for (Command& command : all) {
       std::vector<Option>& options = command.form.options;

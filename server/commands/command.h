@@ -73,6 +73,7 @@ Command reindexCommand();
 Command eraseCommand();
 Command erasuresCommand();
 Command revokeCommand();
+Command goOnCommand();
 Command keyAddCommand();
 Command keyListCommand();
 Command keyRemoveCommand();

@@ -26,8 +26,10 @@ std::string whatComesBack(const server::RestoreResult& result, const std::string
                                                       " until `waystation restore discard-old`.";
   if (result.isHeadquarters) {
     return "After the next start the offices send again what they had brought here after " + made +
-           ". What was done at headquarters itself since then (accounts, tokens, revocations, "
-           "edits) " +
+           ", and give back what they had heard of headquarters' own doing. Until all have called "
+           "it "
+           "hands no case over, erases nothing and takes no revocation back; `waystation status` "
+           "names those that are awaited. What no office had heard of, tokens among it, " +
            rest;
   }
   return "After the next start, what was saved here and had gone up to headquarters after " + made +

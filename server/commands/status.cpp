@@ -66,6 +66,19 @@ std::string healingSentence(const Json& status) {
          " It means a defect, a failing disk or tampering: tell headquarters.";
 }
 
+// Of a headquarters that was restored, until all have reported.
+std::string reportsSentence(const Json& status) {
+  const Json awaited = status.value("awaitsReports", Json::array());
+  if (awaited.empty()) return {};
+  std::string names;
+  for (const Json& name : awaited) names += (names.empty() ? "" : ", ") + name.get<std::string>();
+  return "This headquarters was restored from a copy. Not heard from since: " + names + ". " +
+         (status.value("decisionsHeldBack", false)
+              ? "Until then it hands no case over, erases nothing and takes no revocation back; "
+                "`waystation hq go-on` ends that."
+              : "It was told not to wait for them.");
+}
+
 std::string pageKeySentence(const Json& status) {
   if (!status.contains("pageKeys")) return {};
   const Json& keys = status["pageKeys"];
@@ -132,6 +145,7 @@ std::vector<std::string> sentencesOf(const Json& status) {
     lines.push_back(agreeSentence(status));
     lines.push_back(budgetSentence(status));
   }
+  lines.push_back(reportsSentence(status));
   lines.push_back(healingSentence(status));
   lines.push_back(pageKeySentence(status));
   lines.push_back(backupSentence(status));

@@ -8,6 +8,7 @@
 namespace waystation::http {
 namespace {
 
+constexpr const char* kPath = "/sync/v1/revocations";
 constexpr const char* kHeader = "Revocations";
 constexpr const char* kHeaderLower = "revocations";
 
@@ -25,16 +26,22 @@ std::uint64_t numberHeld(server::Node& node) {
 }  // namespace
 
 std::map<std::string, std::string> revocationsKnown(server::Node& leaf) {
-  const std::uint64_t number = numberHeld(leaf);
-  if (number == 0) return {};
-  return {{kHeader, std::to_string(number)}};
+  const std::string said = leaf.read(access::revocationsSaid);
+  if (said.empty()) return {};
+  return {{kHeader, said}};
 }
 
 void fetchRevocations(server::Node& leaf, Client& client,
                       const std::map<std::string, std::string>& answered) {
   const auto told = answered.find(kHeaderLower);
-  if (told == answered.end() || numberIn(told->second) <= numberHeld(leaf)) return;
-  const ClientResponse answer = client.send("GET", "/sync/v1/revocations");
+  if (told == answered.end()) return;
+  const std::uint64_t held = numberHeld(leaf);
+  const std::uint64_t theirs = numberIn(told->second);
+  if (theirs == held) return;
+  // What is handed in is answered with the list that came of it.
+  const ClientResponse answer =
+      theirs > held ? client.send("GET", kPath)
+                    : client.send("POST", kPath, {}, leaf.read(access::revocationText));
   if (answer.status != 200) throw refusalOf(answer);
   access::takeRevocations(leaf, answer.body);
 }
@@ -44,8 +51,15 @@ bool hasNewerRevocations(server::Node& hub, const Request& request) {
 }
 
 void tellRevocations(server::Node& hub, const Request& request, Response& answer) {
-  if (!hasNewerRevocations(hub, request)) return;
-  answer.headers[kHeader] = std::to_string(numberHeld(hub));
+  const std::string said = request.header(kHeaderLower).value_or("");
+  const bool hasLost = hub.isHeadquarters() && hub.read([&](storage::Store& store) {
+    return access::hasLostRevocations(store, said);
+  });
+  if (hasLost) {
+    answer.headers[kHeader] = "0";
+  } else if (hasNewerRevocations(hub, request)) {
+    answer.headers[kHeader] = std::to_string(numberHeld(hub));
+  }
 }
 
 }  // namespace waystation::http

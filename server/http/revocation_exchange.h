@@ -14,7 +14,8 @@ namespace waystation::http {
 // At a leaf: the headers that say which list it has.
 std::map<std::string, std::string> revocationsKnown(server::Node& leaf);
 
-// At a leaf, when the hub has answered with these: fetches the list where the hub has a newer one.
+// At a leaf, when the hub has answered with these: fetches the list where the hub has a newer one,
+// and hands in its own where headquarters says to have an older one: it has lost that.
 // Throws what Client::send and access::takeRevocations throw.
 void fetchRevocations(server::Node& leaf, Client& client,
                       const std::map<std::string, std::string>& answered);
@@ -22,7 +23,8 @@ void fetchRevocations(server::Node& leaf, Client& client,
 // At a hub: whether it has a newer one than the leaf that asks.
 bool hasNewerRevocations(server::Node& hub, const Request& request);
 
-// At a hub: says so in the answer where it has a newer one than the leaf.
+// At a hub: says in the answer that it has a newer one than the leaf, or that it has lost the
+// leaf's.
 void tellRevocations(server::Node& hub, const Request& request, Response& answer);
 
 }  // namespace waystation::http

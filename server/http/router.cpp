@@ -60,6 +60,8 @@ constexpr std::array kStatusRules = {
     StatusRule{"node.kept", 503},
     StatusRule{"enrolment.request-malformed", 400},
     StatusRule{"enrolment.*", 403},
+    StatusRule{"revocation.*", 400},
+    StatusRule{"hub.awaits-reports", 409},
     StatusRule{"sync.unknown-leaf", 403},
     StatusRule{"sync.revoked", 403},
     StatusRule{"sync.certificate-replaced", 403},

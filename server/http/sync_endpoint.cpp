@@ -8,6 +8,7 @@
 #include "server/access/leaf_certificates.h"
 #include "server/access/revocation.h"
 #include "server/audit.h"
+#include "server/cases/handover.h"
 #include "server/http/certificate_exchange.h"
 #include "server/http/revocation_exchange.h"
 #include "sync/hub.h"
@@ -20,6 +21,7 @@ constexpr std::uint64_t kMostRequestBytes = std::uint64_t{256} << 20;
 // What cut exchanges may leave, of all offices together, and for how long.
 constexpr std::size_t kMostKeptBytes = std::size_t{64} << 20;
 constexpr std::chrono::minutes kKeptFor{30};
+constexpr std::size_t kMostListBytes = std::size_t{4} << 20;  // of the revoked
 
 std::uint64_t numberIn(const Request& request, const std::string& name) {
   const auto found = request.query.find(name);
@@ -56,6 +58,12 @@ void SyncEndpoint::addRoutes(Router& router) {
     return bare(node_.read(access::revocationText));
   });
   addCertificateRoutes(router, node_);
+  if (!node_.isHeadquarters()) return;
+  router.add("POST", "/sync/v1/revocations", [this](Request& request, const PathParameters&) {
+    leafOf(request);
+    access::takeLostRevocations(node_, request.body.readAll(kMostListBytes));
+    return bare(node_.read(access::revocationText));
+  });
 }
 
 std::uint64_t SyncEndpoint::commits() const {
@@ -186,6 +194,7 @@ Response SyncEndpoint::exchange(Request& request) {
   takeFrom(*line, [&](HubSide& call) { answer = bare(call.answer(total, have)); });
   if (line->call->keptBytes() > kMostKeptBytes || line->call->name().empty()) line->call.reset();
   tellRevocations(node_, request, answer);
+  if (node_.isHeadquarters()) cases::decideHeldBack(node_);
   if (const auto audit = request.header("audit")) {
     node_.write([&](sync::Work& work) {
       server::witnessAudit(work.store(), node_.clock(), leaf.name, *audit);

@@ -2,11 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "server/cases/handover.h"
 #include "server/cases/import_sinks.h"
 #include "server/http/json.h"
-#include "sync/hub.h"
-#include "sync/leaf.h"
 #include "tests/support/test_node.h"
 
 namespace waystation::cases {
@@ -227,45 +224,6 @@ TEST(RecordService, RefusesWhatItCanNotTakeAndSavesNothingOfIt) {
     EXPECT_EQ(codeOf([&] { office.save({edit}); }), "case.request-malformed") << member;
   }
   EXPECT_EQ(showRecord(*office.node, id)["fields"]["family_name"], "Otieno");
-}
-
-TEST(RecordService, CarriesOutAHandoverAskedForAtTheOfficeThatHasTheCase) {
-  TempDirectory directory;
-  const auto hq = makeNode(directory.path() / "hq", Role::kHeadquarters, "HQ");
-  const auto from = makeNode(directory.path() / "nbo", Role::kOffice, "NBO");
-  const auto to = makeNode(directory.path() / "mba", Role::kOffice, "MBA");
-  for (server::Node* office : {from.get(), to.get()}) {
-    hq->write([&](sync::Work& work) {
-      sync::enrolLeaf(work, office->config().name, office->signingKey().publicKey(), "");
-    });
-  }
-  const auto exchange = [&](server::Node& office) {
-    for (int i = 0; i < 10; ++i) {
-      sync::LeafExchange leaf(office.replica(), office.connections(), office.signingKey());
-      sync::HubExchange hub(hq->replica(), hq->connections(), office.config().name, hq->admitted());
-      hub.receive(leaf.request());
-      leaf.receive(hub.answer());
-      if (!leaf.finish().more) return;
-    }
-  };
-  const Json made =
-      saveChanges(*from, "amina",
-                  {{"edits",
-                    {{{"record", "new:1"},
-                      {"kind", "person"},
-                      {"fields", {{"family_name", "Otieno"}, {"given_name", "A"}}}}}}});
-  const std::string id = made["records"]["new:1"]["id"];
-  exchange(*from);
-  EXPECT_EQ(showRecord(*from, id)["durability"], "hq");
-  EXPECT_EQ(codeOf([&] {
-              askHandover(*to, "x", {{"root", id}, {"to", "NBO"}, {"why", "y"}});
-            }),
-            "record.not-found");
-  askHandover(*from, "supervisor", {{"root", id}, {"to", "MBA"}, {"why", "the family moved"}});
-  exchange(*from);
-  exchange(*to);
-  EXPECT_EQ(showRecord(*to, id)["custody"], "MBA");
-  EXPECT_EQ(codeOf([&] { showRecord(*from, id); }), "record.not-found");
 }
 
 TEST(RecordService, ImportsTheSameRowsOnceAndTakesWhatChanged) {

@@ -7,7 +7,9 @@
 #include "server/audit.h"
 #include "server/bundles.h"
 #include "server/http/sync_endpoint.h"
+#include "storage/named_values.h"
 #include "sync/hub.h"
+#include "sync/reports.h"
 #include "tests/server/application_support.h"
 
 namespace waystation::access {
@@ -44,6 +46,24 @@ class Revocation : public ::testing::Test {
     });
     startForPhones();
     http::SyncClient(office_.node()).syncNow();
+  }
+
+  // Headquarters goes back to what it knew before anybody was revoked, and waits for its offices.
+  std::vector<std::pair<std::string, std::string>> revocationsOfHeadquarters() {
+    return hq_.node().read(
+        [](storage::Store& store) { return storage::metaUnder(store.database(), "revocations."); });
+  }
+  void setBackHeadquarters(const std::vector<std::pair<std::string, std::string>>& before) {
+    hq_.node().write([&](sync::Work& work) {
+      storage::Store& store = work.store();
+      store.database().execute("DELETE FROM meta WHERE name GLOB 'revocations.*'");
+      for (const auto& [row, value] : before) store.setMeta(row, value);
+      for (storage::LeafRow& leaf : store.leaves()) {
+        leaf.revoked = false;
+        store.putLeaf(leaf);
+      }
+      sync::noteSetBack(store);
+    });
   }
 
   void startForPhones() {
@@ -230,6 +250,75 @@ TEST_F(Revocation, OnlyANewerListOfHeadquartersIsTaken) {
   EXPECT_EQ(failureCode([&] { takeRevocations(node, body + signature); }), "revocation.signature");
   EXPECT_EQ(failureCode([&] { takeRevocations(node, "nonsense"); }), "revocation.malformed");
   EXPECT_EQ(node.read(revocationText), second);
+}
+
+// Headquarters put back from a copy has forgotten whom it revoked; its offices have the list.
+TEST_F(Revocation, ComesBackToAHeadquartersThatWasRestored) {
+  server::Node& hq = hq_.node();
+  const auto before = revocationsOfHeadquarters();
+  revoke(hq, kPhone, "director");
+  http::SyncClient(office_.node()).syncNow();
+  const std::string held = office_.node().read(revocationText);
+  setBackHeadquarters(before);
+  ASSERT_TRUE(hq.read(revocations).nodes.empty());
+  http::SyncClient(office_.node()).syncNow();
+  EXPECT_EQ(hq.read(revocationText), held);
+  EXPECT_TRUE(hq.read(sync::unreported).empty());
+  takeBack(hq, kPhone, "director");
+  http::SyncClient(office_.node()).syncNow();
+  EXPECT_TRUE(office_.node().read(revocations).nodes.empty());
+}
+
+// It has counted on from the same number, so the offices would not notice that the list is another.
+TEST_F(Revocation, OfBeforeAndAfterARestoreAreBothOnTheNextList) {
+  server::Node& hq = hq_.node();
+  const auto before = revocationsOfHeadquarters();
+  revoke(hq, kPhone, "director");
+  http::SyncClient(office_.node()).syncNow();
+  setBackHeadquarters(before);
+  const std::string other = "KRT";
+  hq.write([&](sync::Work& work) { sync::enrolLeaf(work, other, std::string(32, 'k'), ""); });
+  revoke(hq, other, "director");
+  ASSERT_EQ(hq.read(revocations).number, office_.node().read(revocations).number);
+  http::SyncClient(office_.node()).syncNow();
+  EXPECT_EQ(hq.read(revocations).number, 2U);
+  EXPECT_EQ(hq.read(revocations).nodes.size(), 2U);
+  EXPECT_EQ(office_.node().read(revocationText), hq.read(revocationText));
+}
+
+// Offices hand in what each has of what was lost, in any order.
+TEST_F(Revocation, ThatIsKnownIsNotAskedForAgain) {
+  server::Node& hq = hq_.node();
+  const auto before = revocationsOfHeadquarters();
+  revoke(hq, kPhone, "director");
+  const std::string lost = hq.read(revocationText);
+  takeBack(hq, kPhone, "director");
+  const std::string newer = hq.read(revocationText);
+  setBackHeadquarters(before);
+  EXPECT_TRUE(takeLostRevocations(hq, lost));
+  EXPECT_FALSE(takeLostRevocations(hq, lost));
+  EXPECT_TRUE(takeLostRevocations(hq, newer));
+  // Nobody can tell why the phone is not on the newer one: it stays out.
+  EXPECT_EQ(hq.read(revocations).nodes.size(), 1U);
+  EXPECT_FALSE(takeLostRevocations(hq, hq.read(revocationText)));
+  EXPECT_EQ(failureCode([&] { takeLostRevocations(hq, "nonsense"); }), "revocation.malformed");
+  const std::string body = lost.substr(0, lost.find('.'));
+  const std::string signature = newer.substr(newer.find('.'));
+  EXPECT_EQ(failureCode([&] { takeLostRevocations(hq, body + signature); }),
+            "revocation.signature");
+}
+
+TEST_F(Revocation, IsNotTakenBackBeforeAllHaveReportedAndTravelsByTheLinkAlone) {
+  server::Node& hq = hq_.node();
+  revoke(hq, kPhone, "director");
+  hq.write([](sync::Work& work) { sync::noteSetBack(work.store()); });
+  EXPECT_EQ(failureCode([&] { takeBack(hq, kPhone, "director"); }), "hub.awaits-reports");
+  EXPECT_EQ(hq_.application().status()["awaitsReports"], Json{"NBO"});
+  const auto onStick = [&] { return server::bundleNode(hq).beside("NBO"); };
+  EXPECT_EQ(onStick(), "");
+  hq.write([](sync::Work& work) { sync::stopWaiting(work.store()); });
+  EXPECT_NE(onStick(), "");
+  takeBack(hq, kPhone, "director");
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "sync/reports.h"
 #include "tests/simulator/world.h"
 
 namespace waystation::simulator {
@@ -64,6 +65,16 @@ void World::restore(const Event& event) {
     return entry.second.box == event.node || entry.second.at == event.node;
   });
   startOn(event.node, kept->second, event.value != 0);
+  if (event.node == 0) waitForReports(event);
+}
+
+// As `waystation restore` leaves it; now and then an operator knows that there is nobody to wait
+// for.
+void World::waitForReports(const Event& event) {
+  const storage::Connections::Lease writer = boxes_[0].node->connections().writer();
+  storage::Store store(*writer);
+  sync::noteSetBack(store);
+  if (event.serial % 4 == 0) sync::stopWaiting(store);
 }
 
 // The standby lacks what headquarters did last. What was on its way reaches the one as well as the

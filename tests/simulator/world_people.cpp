@@ -127,7 +127,10 @@ bool World::attempt(const Event& event, const std::function<void()>& deed) {
     } catch (const Failure& failure) {
       died = crash.happened();
       const bool stale = failure.code() == "case.tag-malformed" && box.wasRestored;
-      if (!died && !stale && failure.code() != "case.handed-over") {
+      const bool isHeldBack =
+          event.node == 0 && failure.code() == "hub.awaits-reports" && box.wasRestored;
+      if (!died && isHeldBack) fault("decision held back");
+      if (!died && !stale && !isHeldBack && failure.code() != "case.handed-over") {
         violated("a save is refused without need", nameOf(event.node) + ": " + failure.what());
       }
     }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/failure.h"
+#include "sync/reports.h"
 #include "tests/support/sync_nodes.h"
 
 namespace waystation::sync {
@@ -97,6 +98,21 @@ TEST_F(Quarantine, TellsAnOfficeOnce) {
     return down.answer().size();
   };
   EXPECT_LT(answerSize(), 80U);
+}
+
+TEST_F(Quarantine, LetsNoWordOnCustodyInWhileHeadquartersWaitsForItsOffices) {
+  poison("_custody", "\"NBO\"");
+  nairobi_.restart();
+  exchangeAll(hq_, nairobi_);
+  const auto release = [](Work& work, std::int64_t id) {
+    releaseAside(work, id, "grace", "checked", {});
+  };
+  settle([](Work& work, std::int64_t) { noteSetBack(work.store()); });
+  EXPECT_EQ(codeOf([&] { settle(release); }), "hub.awaits-reports");
+  EXPECT_TRUE(hq_.quarantine()[0].isOpen());
+  settle([](Work& work, std::int64_t) { stopWaiting(work.store()); });
+  settle(release);
+  EXPECT_EQ(hq_.record(id_)->value("_custody"), "\"NBO\"");
 }
 
 TEST_F(Quarantine, ReleasedByAPersonComesInAndBothAgree) {

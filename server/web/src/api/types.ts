@@ -269,6 +269,7 @@ export const kDeeds = [
   'office-admitted',
   'phone-revoked',
   'phone-admitted',
+  'reports-not-awaited',
   'office-flagged',
   'office-unflagged',
   'share-kept',

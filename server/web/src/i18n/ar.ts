@@ -358,6 +358,7 @@ export const ar: Messages = {
   'deed.office-admitted': 'اعتمد مكتبًا',
   'deed.phone-revoked': 'ألغى اعتماد هاتف',
   'deed.phone-admitted': 'أعاد اعتماد هاتف',
+  'deed.reports-not-awaited': 'جعل المقر الرئيسي يتخذ القرارات من جديد دون انتظار جميع المكاتب',
   'deed.office-flagged': 'أوقف تسليم مفتاح مكتب',
   'deed.office-unflagged': 'أعاد تسليم مفتاح مكتب',
   'deed.share-kept': 'حفظ نصف مفتاح مكتب',

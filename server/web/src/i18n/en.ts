@@ -299,6 +299,7 @@ export const en = {
   'deed.office-admitted': 'Admitted an office',
   'deed.phone-revoked': 'Revoked a phone',
   'deed.phone-admitted': 'Let a phone in again',
+  'deed.reports-not-awaited': 'Had headquarters decide again without waiting for all offices',
   'deed.office-flagged': 'Had the key of an office no longer released',
   'deed.office-unflagged': 'Had the key of an office released again',
   'deed.share-kept': 'Took an office\'s half of its key to keep',

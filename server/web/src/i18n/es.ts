@@ -304,6 +304,7 @@ export const es: Messages = {
   'deed.office-admitted': 'Admitió una oficina',
   'deed.phone-revoked': 'Revocó un teléfono',
   'deed.phone-admitted': 'Admitió un teléfono',
+  'deed.reports-not-awaited': 'Hizo que la sede volviera a decidir sin esperar a todas las oficinas',
   'deed.office-flagged': 'Suspendió la entrega de la clave de una oficina',
   'deed.office-unflagged': 'Restableció la entrega de la clave de una oficina',
   'deed.share-kept': 'Tomó en custodia la mitad de la clave de una oficina',

@@ -308,6 +308,7 @@ export const fr: Messages = {
   'deed.office-admitted': 'A admis un bureau',
   'deed.phone-revoked': 'A révoqué un téléphone',
   'deed.phone-admitted': 'A réadmis un téléphone',
+  'deed.reports-not-awaited': 'A fait reprendre les décisions du siège sans attendre tous les bureaux',
   'deed.office-flagged': 'A suspendu la remise de la clé d’un bureau',
   'deed.office-unflagged': 'A rétabli la remise de la clé d’un bureau',
   'deed.share-kept': 'A pris en garde la moitié de la clé d’un bureau',
