@@ -13,6 +13,8 @@ namespace {
 constexpr int kLinksAtOnce = 500;
 // Of copies, bytes before compression: some seconds of a slow line.
 constexpr std::size_t kMostCopyBytes = 128 * 1024;
+// Of what passes files: more than this is a backlog, which takes its turn.
+constexpr std::size_t kMostPassingBytes = 16 * 1024;
 
 // This node's own unsent changes, in order, with what is left of their bodies.
 template <typename Visit>
@@ -27,6 +29,12 @@ std::int64_t eachOwnUnsent(storage::Store& store, std::int64_t after, const Visi
       visit(link.seq, decodeChange(entry->body), entry->body.size());
     }
   }
+}
+
+std::size_t bytesUnsent(storage::Store& store, std::int64_t after) {
+  std::size_t bytes = 0;
+  eachOwnUnsent(store, after, [&](auto, const Change&, std::size_t size) { bytes += size; });
+  return bytes;
 }
 
 std::set<std::string> rootsOf(storage::Store& store, const Change& change) {
@@ -48,15 +56,16 @@ bool isUrgent(const UrgentValues& urgent, const Change& change) {
 }
 
 AheadCopies urgentCopies(storage::Store& store, const Replica& replica, std::int64_t acknowledged,
-                         std::int64_t after) {
+                         std::int64_t after, bool passesFiles) {
   AheadCopies copies;
   std::set<std::string> roots;
   std::int64_t lastUrgent = 0;
   copies.upTo = std::max(acknowledged, after);
-  if (replica.urgent().empty() || replica.sealsChanges()) return copies;
+  if (replica.sealsChanges() || (replica.urgent().empty() && !passesFiles)) return copies;
+  const bool all = passesFiles && bytesUnsent(store, copies.upTo) <= kMostPassingBytes;
   copies.upTo =
       eachOwnUnsent(store, copies.upTo, [&](std::int64_t seq, const Change& change, auto) {
-        if (!isUrgent(replica.urgent(), change)) return;
+        if (!all && !isUrgent(replica.urgent(), change)) return;
         roots.merge(rootsOf(store, change));
         lastUrgent = seq;
       });

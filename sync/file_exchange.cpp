@@ -80,7 +80,8 @@ std::string LeafFiles::request() {
   for (const FileName& name : namesIn(deliveries.asked(kMostAtOnce))) {
     asked.files.push_back({name, deliveries.lacking(storedName(name))});
   }
-  if (!asked.files.empty()) body += encodeFrame(FrameType::kAsked, encodeAsked(asked));
+  asks_ = !asked.files.empty();
+  if (asks_) body += encodeFrame(FrameType::kAsked, encodeAsked(asked));
   for (const FileName& name : offered_) {
     for (const std::uint32_t place :
          deliveries.hubLacks(storedName(name)).value_or(storage::Places())) {

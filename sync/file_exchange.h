@@ -64,6 +64,8 @@ class LeafFiles {
   // After the answer: whether another exchange would bring more.
   bool finish();
   std::size_t moved() const { return moved_; }
+  // Whether the request has some, or asks for some.
+  bool carriesChunks() const { return sent_ > 0 || asks_; }
 
  private:
   void heard(const std::vector<FilePlaces>& lacking);
@@ -76,6 +78,7 @@ class LeafFiles {
   std::vector<FileName> offered_;
   std::vector<FileName> answered_;
   std::size_t sent_ = 0;
+  bool asks_ = false;
   std::size_t moved_ = 0;  // chunks that came, or that the hub has said to have got
   bool hubWants_ = false;  // it lacks chunks that are here, fewer than before
 };

@@ -122,11 +122,17 @@ std::string LeafExchange::request() {
   return hub_.empty() && !moreUp_ ? body + files_.request() : body;
 }
 
-std::string LeafExchange::requestAhead(std::int64_t& after) {
+std::optional<std::int64_t> LeafExchange::filesBehind() const {
+  if (!files_.carriesChunks()) return std::nullopt;
+  return sentSeq_;
+}
+
+std::string LeafExchange::requestAhead(std::int64_t& after, bool passesFiles) {
   const storage::Connections::Lease reader = connections_.reader();
   storage::Store store(*reader);
   const LeafState state = readLeafState(store, hub_);
-  const AheadCopies copies = urgentCopies(store, replica_, state.acknowledgedSeq, after);
+  const AheadCopies copies =
+      urgentCopies(store, replica_, state.acknowledgedSeq, after, passesFiles);
   after = copies.upTo;
   if (copies.frame.empty()) return {};
   hello_.base = state.acknowledged;

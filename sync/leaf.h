@@ -70,7 +70,11 @@ class LeafExchange {
   std::string request();
   // Instead of request(): copies of what is urgent and was saved behind the journal entry `after`,
   // which moves on; empty where there is none. Nothing is answered.
-  std::string requestAhead(std::int64_t& after);
+  // `passesFiles`: as for urgentCopies().
+  std::string requestAhead(std::int64_t& after, bool passesFiles = false);
+  // Where the request carries chunks of files, or asks for some: the last journal entry that goes
+  // before them or has gone.
+  std::optional<std::int64_t> filesBehind() const;
   // Bytes of the answer as they arrive. Throws what frames and changes throw.
   void receive(std::string_view bytes);
   // Instead of request(): one part of a bundle (sync/bundle.h), the changes behind `at`, which

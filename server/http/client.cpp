@@ -100,6 +100,7 @@ class Client::Line {
   ResponseHead readHead(const std::string& method);
   void readBody(const ResponseHead& head, const BodySink& sink);
   void disconnect() { stream_.reset(); }
+  void setPace(std::uint32_t bytesPerSecond);
 
   void cancel() {
     const std::uint64_t one = 1;
@@ -124,7 +125,15 @@ class Client::Line {
   const int wake_;  // readable while cancelled
   std::optional<TlsStream> stream_;
   std::string input_;  // come, but not taken yet
+  std::uint32_t pace_ = 0;
 };
+
+void Client::Line::setPace(std::uint32_t bytesPerSecond) {
+  pace_ = bytesPerSecond;
+  if (!stream_) return;
+  const std::uint32_t rate = pace_ == 0 ? ~std::uint32_t{0} : pace_;
+  ::setsockopt(stream_->descriptor(), SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
+}
 
 Poco::Net::StreamSocket Client::Line::dial(Deadline deadline) const {
   const bool relayed = !settings_.connectHost.empty();
@@ -167,6 +176,7 @@ void Client::Line::connect() {
     stream_->wait(progress, deadline, wake_);
   }
   ++connections_;
+  if (pace_ != 0) setPace(pace_);
 }
 
 void Client::Line::write(std::string_view bytes) {
@@ -296,6 +306,10 @@ ClientResponse Client::send(const std::string& method, const std::string& path,
 
 void Client::setStallTime(std::chrono::milliseconds time) {
   line_->settings_.stallTime = time;
+}
+
+void Client::setPace(std::uint32_t bytesPerSecond) {
+  line_->setPace(bytesPerSecond);
 }
 
 void Client::cancel() {

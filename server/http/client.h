@@ -59,6 +59,11 @@ class Client {
   // For the next calls: how long they may go without a byte (a long poll needs more).
   void setStallTime(std::chrono::milliseconds time);
 
+  // For the next calls: no faster than so many bytes a second; 0: as fast as the line takes them.
+  // What is sent faster than a slow line carries it waits in the network, before everything else
+  // that is sent meanwhile.
+  void setPace(std::uint32_t bytesPerSecond);
+
   // From any thread: the call in progress, and every later one until allow(), throws
   // Failure("net.cancelled") at once.
   void cancel();

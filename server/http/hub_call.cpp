@@ -13,6 +13,9 @@ namespace {
 constexpr std::string_view kPath = "/sync/v1/exchange";
 constexpr std::size_t kNameBytes = 8;
 constexpr std::size_t kOnePacket = 1000;
+// Bytes a second. With less the line was away meanwhile, which tells nothing of it.
+constexpr std::uint64_t kLeastRate = 4'000;
+constexpr std::uint64_t kFast = 20'000;
 
 // The line's fault, not that of what was said.
 bool isOfTheLine(const Failure& failure) {
@@ -22,8 +25,22 @@ bool isOfTheLine(const Failure& failure) {
 constexpr std::chrono::milliseconds kQuick{500};
 constexpr std::chrono::milliseconds kSlow{2'000};
 constexpr std::size_t kMostChunks = 32;
+// Less tells of the way there and back, and not of how much passes in a second.
+constexpr std::size_t kTellsRate = 16'000;
 
 }  // namespace
+
+// Where the line kept up with the pace, twice that is tried; else a quarter more than has passed,
+// so that it is seen where the line has become faster.
+void ChunkWindow::sent(std::size_t bytes, std::chrono::milliseconds time) {
+  if (bytes < kTellsRate) return;
+  const auto milliseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 1));
+  const std::uint64_t rate = bytes * 1000 / milliseconds;
+  if (rate < kLeastRate) return;
+  const bool keptUp = pace_ > 0 && rate > pace_ * std::uint64_t{9} / 10;
+  const std::uint64_t next = keptUp ? std::max<std::uint64_t>(rate, 2 * pace_) : rate * 5 / 4;
+  pace_ = next < kFast ? static_cast<std::uint32_t>(next) : 0;
+}
 
 void ChunkWindow::carried(std::chrono::milliseconds time) {
   if (time <= kQuick) chunks_ = std::min(2 * chunks_, kMostChunks);
@@ -71,7 +88,12 @@ ClientResponse HubCall::send(Client& client, std::size_t from,
         bytesDown_ += bytes.size();
         leaf_->receive(bytes);
       });
-  if (client.connections() != connections || rest.size() > kOnePacket) roundTrip_.reset();
+  if (client.connections() != connections) roundTrip_.reset();
+  if (rest.size() > kOnePacket) {
+    if (roundTrip_) chunkWindow_.sent(rest.size(), *roundTrip_ - lastRoundTrip_);
+    roundTrip_.reset();
+  }
+  lastRoundTrip_ = roundTrip_.value_or(lastRoundTrip_);
   return answer;
 }
 
@@ -90,6 +112,9 @@ sync::ExchangeOutcome HubCall::exchange(Client& client, std::size_t upBytes,
       answered_ = 0;
       from = 0;
     }
+    if (begun_) begun_(*leaf_, body_.size() - from);
+    const bool carriesFiles = leaf_->filesBehind().has_value();
+    client.setPace(carriesFiles ? chunkWindow_.pace() : 0);
     const auto begun = std::chrono::steady_clock::now();
     const ClientResponse answer = send(client, from, headers);
     if (answer.status != 200) throw refusalOf(answer);

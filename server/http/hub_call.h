@@ -3,10 +3,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "crypto/failure.h"
 #include "server/http/client.h"
@@ -19,16 +21,22 @@ namespace waystation::http {
 Failure refusalOf(const ClientResponse& response);
 
 // How many chunks of files one exchange carries each way: as many as the line takes in about two
-// seconds, and never none. What is saved meanwhile waits for no more than these.
+// seconds, and never none. And how fast a slow line takes them: what is saved meanwhile goes beside
+// them and is not to stand behind them in the network.
 class ChunkWindow {
  public:
   std::size_t chunks() const { return chunks_; }
-  // An exchange that carried some took so long.
+  // Bytes a second; 0: as fast as can be.
+  std::uint32_t pace() const { return pace_; }
+  // So many bytes went up in a time without the way there and back.
+  void sent(std::size_t bytes, std::chrono::milliseconds time);
+  // An exchange that carried chunks took so long.
   void carried(std::chrono::milliseconds time);
   void cut() { chunks_ = 1; }
 
  private:
   std::size_t chunks_ = 1;
+  std::uint32_t pace_ = 8'000;  // of a slow line, until this one is known
 };
 
 // The exchanges of a leaf with its hub, one after the other. One that the line cut goes on where it
@@ -43,6 +51,10 @@ class HubCall {
   // the answer's frames throw.
   sync::ExchangeOutcome exchange(Client& client, std::size_t upBytes,
                                  const std::map<std::string, std::string>& headers = {});
+
+  // Called when a request is made and before it is sent, with the bytes that are to be sent.
+  using Begun = std::function<void(const sync::LeafExchange& leaf, std::size_t bytes)>;
+  void onBegun(Begun listener) { begun_ = std::move(listener); }
 
   // What came with the last answer; lower-case names.
   const std::map<std::string, std::string>& answerHeaders() const { return answerHeaders_; }
@@ -66,12 +78,14 @@ class HubCall {
                       const std::map<std::string, std::string>& headers);
 
   server::Node& node_;
+  Begun begun_;
   std::unique_ptr<sync::LeafExchange> leaf_;  // of an exchange that is not over
   std::string name_;                          // by which the hub knows it
   std::string body_;
   std::map<std::string, std::string> answerHeaders_;
   std::optional<std::chrono::milliseconds> roundTrip_;
-  std::uint64_t answered_ = 0;  // bytes of the answer that have come
+  std::chrono::milliseconds lastRoundTrip_{0};  // that was measured
+  std::uint64_t answered_ = 0;                  // bytes of the answer that have come
   ChunkWindow chunkWindow_;
   std::uint64_t bytesUp_ = 0;
   std::uint64_t bytesDown_ = 0;

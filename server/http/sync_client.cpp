@@ -57,6 +57,8 @@ SyncClient::SyncClient(server::Node& node, SyncTimes times)
     paused_ = store.metaNumber(kPausedKey) != 0;
     lastContactMs_ = store.metaNumber(kContactKey);
   });
+  hubCall_.onBegun(
+      [this](const sync::LeafExchange& leaf, std::size_t bytes) { begun(leaf, bytes); });
 }
 
 SyncClient::~SyncClient() {
@@ -93,11 +95,8 @@ void SyncClient::saved() {
   const std::uint64_t urgent = node_.replica().urgentSaves();
   const bool isSpent = budget_.state().isSpent();
   const std::lock_guard lock(mutex_);
-  if (std::exchange(urgentSeen_, urgent) != urgent && (exchanging_ || isSpent)) {
-    aheadWanted_ = true;
-    nextNews_ = SteadyClock::now();
-    if (newsClient_) newsClient_->cancel();
-  }
+  const bool isUrgent = std::exchange(urgentSeen_, urgent) != urgent;
+  if ((isUrgent && (exchanging_ || isSpent)) || behindFiles_) wantAhead();
   wanted_ = true;
   agree_.reset();
   changed_.notify_all();
@@ -280,6 +279,9 @@ void SyncClient::note(const ExchangeSummary& summary, bool more) {
   const std::lock_guard lock(mutex_);
   changed_.notify_all();
   exchanging_ = false;
+  behindFiles_.reset();
+  if ((!summary.ok || !more) && std::exchange(standsBy_, false)) nextNews_ = SteadyClock::now();
+  if (summary.code.starts_with("net.")) dropNews();
   notEnrolled_ = summary.code == "sync.not-enrolled";
   if (summary.code == "sync.paused" || stopping_ || (paused_ && !summary.ok)) return;
   if (!notEnrolled_) {

@@ -59,9 +59,9 @@ struct LinkView {
 };
 
 // An office's link to HQ: exchanges as soon as there is something to tell either way, on one
-// connection; a second one waits for news of HQ, and carries what is urgent while the first is
-// busy. Once the budget of a metered line is used up, only what is urgent goes, and what a person
-// asks for. Two threads, joined by stop().
+// connection; a second one waits for news of HQ, and carries what goes ahead: what is urgent, and
+// all that is saved behind files. Once the budget of a metered line is used up, only what is urgent
+// goes, and what a person asks for. Two threads, joined by stop().
 //
 // The environment variable WAYSTATION_HQ_VIA=host:port makes it connect through a relay, for tests
 // and demonstrations of bad lines; whom it talks to is checked all the same.
@@ -114,6 +114,10 @@ class SyncClient {
   sync::ExchangeOutcome callHub(Client& client, bool afterCut);
   void note(const ExchangeSummary& summary, bool more);
   void noteOutcome(const sync::ExchangeOutcome& outcome);
+  void begun(const sync::LeafExchange& leaf, std::size_t bytes);
+  void standBy();
+  void wantAhead();
+  void dropNews();
   bool pollNews(std::uint64_t after);
   void sendAhead();
   bool isAheadWanted() const;
@@ -145,11 +149,14 @@ class SyncClient {
   bool urgent_ = true;   // try now, whatever the delay
   bool asked_ = false;   // likewise, whatever the budget: a person wants it
   bool exchanging_ = false;
-  bool aheadWanted_ = false;      // something urgent was saved that no exchange takes along
-  std::uint64_t urgentSeen_ = 0;  // of the replica's urgent saves
-  int failures_ = 0;              // exchanges in a row
-  int newsFailures_ = 0;          // likewise polls
-  int withoutGain_ = 0;           // exchanges in a row that said "more" and moved nothing
+  bool aheadWanted_ = false;  // something was saved that does not wait for the one under way
+  bool polling_ = false;      // the second connection waits for news
+  bool standsBy_ = false;     // it is kept open and free, for what goes ahead
+  std::optional<std::int64_t> behindFiles_;  // LeafExchange::filesBehind() of the one under way
+  std::uint64_t urgentSeen_ = 0;             // of the replica's urgent saves
+  int failures_ = 0;                         // exchanges in a row
+  int newsFailures_ = 0;                     // likewise polls
+  int withoutGain_ = 0;  // exchanges in a row that said "more" and moved nothing
   bool connected_ = false;
   std::uint64_t completed_ = 0;  // exchanges that succeeded
   std::chrono::steady_clock::time_point nextExchange_;

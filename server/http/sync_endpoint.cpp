@@ -233,7 +233,8 @@ void SyncEndpoint::takeFrom(Line& line, const std::function<void(HubSide&)>& use
 
 bool SyncEndpoint::waitForNews(const Request& request, const storage::LeafRow& leaf,
                                std::uint64_t after) {
-  const auto deadline = std::chrono::steady_clock::now() + newsWait_;
+  const auto wait = request.query.contains("now") ? std::chrono::milliseconds(0) : newsWait_;
+  const auto deadline = std::chrono::steady_clock::now() + wait;
   std::unique_lock lock(mutex_);
   while (true) {
     const std::uint64_t seen = commits_;

@@ -21,13 +21,13 @@ inline constexpr std::chrono::milliseconds kNewsWait{55'000};
 // HQ's side of the sync, for a server that asks every client for its certificate:
 //
 //   POST /sync/v1/exchange       docs/spec/sync.md; the leaf is who its certificate says
-//       ?name=ID                 by which it can be gone on with after a cut: &ask=1 answers how
-//       many
+//       ?name=ID                 by which it goes on after a cut: &ask=1 answers how many
 //                                bytes of it are here, &from=N&have=M brings the rest from byte N
 //                                and gets the answer from byte M
-//   POST /sync/v1/ahead          copies of what is urgent, while an exchange is under way
+//   POST /sync/v1/ahead          copies of what does not wait, while an exchange is under way
 //   GET /sync/v1/news?after=N    answers once the leaf's feed goes beyond N, or the list of revoked
 //                                nodes is a newer one: "1", else "0" in the end
+//       &now=1                   without waiting: the leaf keeps its connection for what goes ahead
 //   GET /sync/v1/revocations     that list, empty where there is none
 //
 // Who is revoked is refused at the next request, in the middle of a body, and while it waits.

@@ -384,5 +384,29 @@ TEST(ChunkWindows, FollowTheLine) {
   EXPECT_EQ(window.chunks(), 1U);
 }
 
+TEST(ChunkWindows, SendNoFasterThanASlowLineCarries) {
+  constexpr std::size_t kChunk = 33'000;
+  ChunkWindow window;
+  EXPECT_GT(window.pace(), 0U) << "slow, until it is known";
+  window.sent(kChunk, std::chrono::milliseconds(4'400));
+  EXPECT_GT(window.pace(), 8'000U);
+  window.sent(kChunk, std::chrono::milliseconds(4'400));  // 7,500 bytes a second
+  EXPECT_EQ(window.pace(), 9'375U);
+  window.sent(kChunk, std::chrono::milliseconds(4'400));
+  EXPECT_EQ(window.pace(), 9'375U);
+  window.sent(300, std::chrono::milliseconds(600));
+  EXPECT_EQ(window.pace(), 9'375U) << "that was the way there and back";
+  window.sent(kChunk, std::chrono::milliseconds(25'000));
+  EXPECT_EQ(window.pace(), 9'375U) << "the line was away meanwhile";
+  for (int i = 0; i < 5 && window.pace() > 0; ++i) {
+    window.sent(kChunk, std::chrono::milliseconds(1'000 * kChunk / window.pace()));
+  }
+  EXPECT_EQ(window.pace(), 0U) << "a line that keeps up is found to be fast";
+  window.sent(kChunk, std::chrono::milliseconds(300));
+  EXPECT_EQ(window.pace(), 0U);
+  window.sent(kChunk, std::chrono::milliseconds(4'400));
+  EXPECT_EQ(window.pace(), 9'375U);
+}
+
 }  // namespace
 }  // namespace waystation::http

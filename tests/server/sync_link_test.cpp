@@ -184,6 +184,15 @@ TEST_F(SyncLink, RefusesACertificateThatIsNoOffices) {
   EXPECT_EQ(parseJson(answer.body)["code"], "sync.unknown-leaf");
 }
 
+// A request that waits for news does so for 55 seconds, and would end as "net.timeout" here.
+TEST_F(SyncLink, ARequestForNewsThatNeedNotWaitIsAnsweredAtOnce) {
+  Client client(officeSettings());
+  client.setStallTime(std::chrono::seconds(20));
+  EXPECT_EQ(client.send("GET", "/sync/v1/news?after=0&now=1").body, "0");
+  EXPECT_EQ(client.send("GET", "/sync/v1/news?after=0&now=1").body, "0");
+  EXPECT_EQ(client.connections(), 1U);
+}
+
 TEST_F(SyncLink, RefusesARevokedOfficeOnAnOpenConnection) {
   Client client(officeSettings());
   EXPECT_EQ(client.send("POST", "/sync/v1/exchange", {}, exchangeBody()).status, 200);

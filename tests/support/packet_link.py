@@ -110,6 +110,12 @@ class Timetable:
         at = (now - self.begun) % (self.up + self.down)
         return self.up - at if at < self.up else self.up + self.down - at
 
+    def stays_up(self, now):
+        """For how many seconds from now on."""
+        if self.begun is None:
+            return float("inf")
+        return self.left(now) if self.is_up(now) else 0
+
     def up_between(self, begin, end):
         """How many seconds of these the line was up."""
         if self.begun is None:
@@ -166,6 +172,11 @@ class Direction:
 
     def due(self):
         return self.under_way[0][1] if self.under_way else None
+
+    def passed(self):
+        """Bytes that have left on the line, those lost on it too; not what still waits."""
+        waiting = max(0.0, self.free_at - time.monotonic()) * self.link.rate / 8
+        return self.bytes - int(waiting)
 
 
 class PacketLink:

@@ -192,6 +192,36 @@ TEST_F(Files, GoBehindAllChangesAndOnlySoManyChunksAtATime) {
                           [](const Frame& frame) { return frame.type == FrameType::kChanges; }));
 }
 
+TEST_F(Files, WhatIsSavedWhileChunksAreOnTheirWayGoesAhead) {
+  const RecordId root = own();
+  attach(nairobi_, root, contentOf(3 * storage::kChunkSize, 1));
+  LeafExchange offer(nairobi_.replica(), nairobi_.connections(), nairobi_.key());
+  offer.request();
+  EXPECT_FALSE(offer.filesBehind()) << "it carries no chunk yet";
+  exchange(hq_, nairobi_);
+  nairobi_.edit(root, "name", "\"B\"");
+  LeafExchange underWay(nairobi_.replica(), nairobi_.connections(), nairobi_.key());
+  ASSERT_GT(count(underWay.request(), FrameType::kChunk), 0U);
+  ASSERT_TRUE(underWay.filesBehind());
+  std::int64_t after = *underWay.filesBehind();
+  const auto ahead = [&] {
+    return LeafExchange(nairobi_.replica(), nairobi_.connections(), nairobi_.key())
+        .requestAhead(after, true);
+  };
+  EXPECT_EQ(ahead(), "") << "what the request has, it has before its chunks";
+  nairobi_.edit(root, "phone", "\"1\"");
+  const std::string body = ahead();
+  HubExchange(hq_.replica(), hq_.connections(), "NBO").receive(body);
+  EXPECT_EQ(hq_.record(root)->value("phone"), "\"1\"");
+  EXPECT_EQ(ahead(), "") << "it has gone";
+  for (int i = 0; i < 20; ++i) {
+    nairobi_.create("person", {{"note", "\"" + std::string(1000, 'n') + "\""}});
+  }
+  EXPECT_EQ(ahead(), "") << "a backlog takes its turn";
+  EXPECT_EQ(exchangeAll(hq_, nairobi_).agreement, Agreement::kAgree);
+  EXPECT_TRUE(hq_.quarantine().empty());
+}
+
 TEST_F(Files, TheThumbnailsGoFirst) {
   const RecordId root = own();
   const RecordId first = attach(nairobi_, root, photo_, small_);
