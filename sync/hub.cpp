@@ -341,8 +341,8 @@ void HubExchange::startFeed(Welcome& welcome) {
   welcome.agreement = compare(work, welcome);  // in the state in which the feed was numbered
   bool noted = noteAgreement(work, leaf_.name, welcome.agreement);
   if (!replica_.hasHub()) {
-    const bool isAll = hello_->digest && !welcome.rewind && erasures_.areEqual(store);
-    noted = hearReport(store, leaf_.name, lost_, isAll) || noted;
+    const bool isAll = hello_->digest && !welcome.rewind && !lost_ && erasures_.areEqual(store);
+    noted = (isAll && hearReport(store, leaf_.name)) || noted;
   }
   const std::int64_t now = replica_.clock().nowMs();
   const bool moved = mended || noted || welcome.feedHead != before ||

@@ -6,6 +6,7 @@
 #include "sync/held.h"
 #include "sync/hub.h"
 #include "sync/quarantine.h"
+#include "sync/reports.h"
 #include "sync/returned.h"
 #include "sync/scopes.h"
 
@@ -76,6 +77,7 @@ void HubExchange::takeReturned(Work& work, const Change& received) {
   if (!proof) {  // nothing proves that it was ever fed
     judgement.reason = isForged ? "signature-is-forged" : "replica-is-foreign";
   } else {
+    if (!replica_.hasHub()) noteBroughtHome(store, leaf_.name);
     proof->seal.signer = replica_.node();
     judgement = judgeReturned(work, change);
   }

@@ -53,14 +53,13 @@ void noteSetBack(storage::Store& store) {
   writeWaiting(store, waiting);
 }
 
-bool hearReport(storage::Store& store, const std::string& leaf, bool wasFedMore, bool isAll) {
+void noteBroughtHome(storage::Store& store, const std::string& leaf) {
+  if (!readWaiting(store).offices.contains(leaf)) noteSetBack(store);
+}
+
+bool hearReport(storage::Store& store, const std::string& leaf) {
   Waiting waiting = readWaiting(store);
-  if (wasFedMore) {
-    if (waiting.offices.contains(leaf)) return false;
-    noteSetBack(store);
-    return true;
-  }
-  if (!isAll || waiting.offices.erase(leaf) == 0) return false;
+  if (waiting.offices.erase(leaf) == 0) return false;
   writeWaiting(store, waiting);
   return true;
 }

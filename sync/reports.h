@@ -14,10 +14,11 @@ namespace waystation::sync {
 
 // Headquarters is an older copy of itself from now on.
 void noteSetBack(storage::Store& store);
-// What an exchange of a leaf says: that it was fed more than headquarters knows of, which is then
-// set back, unless this leaf is waited for anyway; or all that it knows. Answers whether it was
-// news.
-bool hearReport(storage::Store& store, const std::string& leaf, bool wasFedMore, bool isAll);
+// A leaf brings home what headquarters has sealed and does not hold: it was set back, unless this
+// leaf is waited for anyway. A leaf's word alone, its cursor, proves nothing.
+void noteBroughtHome(storage::Store& store, const std::string& leaf);
+// A leaf has told all that it knows. Answers whether it was waited for.
+bool hearReport(storage::Store& store, const std::string& leaf);
 // Offices that have not reported since, by name; empty where none is waited for.
 std::vector<std::string> unreported(storage::Store& store);
 // Whether decisions are held back now.

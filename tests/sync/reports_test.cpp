@@ -114,9 +114,11 @@ TEST_F(Reports, AreAwaitedAnewWhereHeadquartersIsSetBackAgain) {
   exchangeAll(hq_, nairobi_);
   exchangeAll(hq_, mombasa_);
   hq_.startOnCopy(second);  // which says that Nairobi has reported
-  exchange(hq_, nairobi_);
-  EXPECT_EQ(awaited(), (std::vector<std::string>{"MBA", "NBO"}));
-  exchangeAll(hq_, nairobi_);
+  exchangeAll(hq_, mombasa_);
+  EXPECT_TRUE(awaited().empty());
+  exchange(hq_, nairobi_);  // says that it was fed more: a word, and no proof
+  EXPECT_TRUE(awaited().empty());
+  exchangeAll(hq_, nairobi_);  // brings it, under headquarters' own seal
   EXPECT_EQ(awaited(), std::vector<std::string>{"MBA"});
 }
 
