@@ -112,7 +112,7 @@ sync::ExchangeOutcome HubCall::exchange(Client& client, std::size_t upBytes,
       answered_ = 0;
       from = 0;
     }
-    if (begun_) begun_(*leaf_, body_.size() - from);
+    if (begun_) begun_(*leaf_);
     const bool carriesFiles = leaf_->filesBehind().has_value();
     client.setPace(carriesFiles ? chunkWindow_.pace() : 0);
     const auto begun = std::chrono::steady_clock::now();

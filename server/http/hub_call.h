@@ -52,8 +52,8 @@ class HubCall {
   sync::ExchangeOutcome exchange(Client& client, std::size_t upBytes,
                                  const std::map<std::string, std::string>& headers = {});
 
-  // Called when a request is made and before it is sent, with the bytes that are to be sent.
-  using Begun = std::function<void(const sync::LeafExchange& leaf, std::size_t bytes)>;
+  // Called when a request is made and before it is sent.
+  using Begun = std::function<void(const sync::LeafExchange& leaf)>;
   void onBegun(Begun listener) { begun_ = std::move(listener); }
 
   // What came with the last answer; lower-case names.

@@ -17,6 +17,9 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t kExchangesKept = 50;
 // How often it is looked whether the day or month of a spent budget is over.
 constexpr std::chrono::seconds kBudgetLookedAt{60};
+// Three round trips, each through all that the other connection has given a slow line: 22 kB, which
+// at 64 kbit/s are 3 s, and some of it is lost.
+constexpr std::chrono::seconds kConnectTime{30};
 constexpr std::string_view kPausedKey = "sync.paused";
 constexpr std::string_view kContactKey = "sync.lastContactMs";
 // After a cut, a leaf with more than this unsent first asks what the hub has of it.
@@ -57,8 +60,7 @@ SyncClient::SyncClient(server::Node& node, SyncTimes times)
     paused_ = store.metaNumber(kPausedKey) != 0;
     lastContactMs_ = store.metaNumber(kContactKey);
   });
-  hubCall_.onBegun(
-      [this](const sync::LeafExchange& leaf, std::size_t bytes) { begun(leaf, bytes); });
+  hubCall_.onBegun([this](const sync::LeafExchange& leaf) { begun(leaf); });
 }
 
 SyncClient::~SyncClient() {
@@ -155,7 +157,11 @@ std::shared_ptr<Client> SyncClient::ready(std::shared_ptr<Client>& client, bool 
     const std::lock_guard lock(mutex_);
     fresh = client;
   }
-  if (!fresh) fresh = std::make_shared<Client>(hubSettings(node_));
+  if (!fresh) {
+    ClientSettings settings = hubSettings(node_);
+    settings.connectTime = kConnectTime;
+    fresh = std::make_shared<Client>(settings);
+  }
   const std::lock_guard lock(mutex_);
   if (stopping_) throw cancelled();
   if (paused_ && !evenPaused) {

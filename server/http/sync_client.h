@@ -114,7 +114,7 @@ class SyncClient {
   sync::ExchangeOutcome callHub(Client& client, bool afterCut);
   void note(const ExchangeSummary& summary, bool more);
   void noteOutcome(const sync::ExchangeOutcome& outcome);
-  void begun(const sync::LeafExchange& leaf, std::size_t bytes);
+  void begun(const sync::LeafExchange& leaf);
   void standBy();
   void wantAhead();
   void dropNews();

@@ -14,19 +14,16 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Bytes of a request that a slow line takes half a minute for: to open a connection costs little
-// beside it.
-constexpr std::size_t kTakesLong = std::size_t{256} << 10;
 // Less than the minute after which a server or router forgets a connection.
 constexpr std::chrono::seconds kStandsFor{45};
 
 }  // namespace
 
 // The request is made, so what is saved from now on is not in it. Under no lock.
-void SyncClient::begun(const sync::LeafExchange& leaf, std::size_t bytes) {
+void SyncClient::begun(const sync::LeafExchange& leaf) {
   const std::lock_guard lock(mutex_);
   behindFiles_ = leaf.filesBehind();
-  if (behindFiles_ || bytes > kTakesLong) standBy();
+  if (behindFiles_) standBy();
   if (behindFiles_ && wanted_) wantAhead();
 }
 
