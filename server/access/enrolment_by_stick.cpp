@@ -53,6 +53,21 @@ std::string keyIn(const Json& token, const char* name) {
   return crypto::fromBase64Url(token.at(name).get<std::string>());
 }
 
+// {"answer": object, "signature": base64url}
+bool isSignedAnswer(const Json& file, const std::string& key) {
+  if (!file.is_object() || !file.contains("answer") || !file.contains("signature") ||
+      !file.at("answer").is_object() || !file.at("signature").is_string()) {
+    return false;
+  }
+  try {
+    const std::string proof = crypto::fromBase64Url(file.at("signature").get<std::string>());
+    return crypto::verifySignature(
+        key, std::string(kSigned) + http::canonicalJson(file.at("answer")), proof);
+  } catch (const Failure&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 std::string fileToJoin(server::Node& office, const std::string& tokenText) {
@@ -81,14 +96,12 @@ void joinByFile(server::Node& office, const std::string& tokenText, std::string_
   const Json token = tokenFor(office, tokenText);
   const std::string key = keyIn(token, "publicKey");
   const Json file = openedFile(office, kAnswer, answer);
-  const Json content = file.value("answer", Json::object());
-  const std::string proof = crypto::fromBase64Url(file.value("signature", ""));
-  if (!crypto::verifySignature(key, std::string(kSigned) + http::canonicalJson(content), proof)) {
+  if (!isSignedAnswer(file, key)) {
     throw Failure("enrolment.file-malformed",
                   "This answer is not signed by the headquarters that gave out the token. This "
                   "office has not joined; tell headquarters.");
   }
-  join(office, token, content, hqHost);
+  join(office, token, file.at("answer"), hqHost);
 }
 
 }  // namespace waystation::access

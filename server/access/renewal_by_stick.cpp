@@ -49,11 +49,15 @@ std::string renewalAsked(server::Node& office) {
 
 void signRenewal(server::Node& hq, const std::string& office, std::string_view asked) {
   const Json wanted = http::parseJson(std::string(asked));
-  if (!wanted.is_object() || !wanted.contains("request") || !wanted.at("request").is_string()) {
+  const auto textOf = [&](const char* name) {
+    if (wanted.is_object() && wanted.contains(name) && wanted.at(name).is_string()) {
+      return wanted.at(name).get<std::string>();
+    }
     throw Failure("certificate.request-malformed",
                   "What " + office + " asks for is no request for a certificate.");
-  }
-  const std::string request = wanted.at("request").get<std::string>();
+  };
+  const std::string request = textOf("request");
+  const std::string shown = textOf("shows");
   const std::string name = rowName(office);
   storage::LeafRow leaf;
   const Json before = hq.read([&](storage::Store& store) {
@@ -61,7 +65,7 @@ void signRenewal(server::Node& hq, const std::string& office, std::string_view a
     return rowAt(store, name);
   });
   // Else the next one would take its place, as if the office had never had it.
-  noteShown(hq, office, wanted.value("shows", ""));
+  noteShown(hq, office, shown);
   const bool isAgain = !before.is_null() && before.at("request") == hashOf(request) &&
                        !isDue(before.at("certificate"), hq.clock().nowMs() / 1000);
   if (isAgain) return;

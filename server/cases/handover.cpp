@@ -86,8 +86,9 @@ std::string_view plain(const sync::Record& record, std::string_view field) {
   return sync::plainText(record.value(field));
 }
 
-// Headquarters that was set back decides once it has heard from its offices, or need not wait.
-bool isHeldBack(storage::Store& store) {
+// Headquarters that was set back decides once it has heard from its offices, or need not wait: then
+// this is noted, and what waits is decided by decideHeldBack().
+bool putOff(storage::Store& store) {
   if (!sync::isHeldBack(store)) return false;
   store.setMeta(kHeldBackRow, "1");
   return true;
@@ -95,7 +96,7 @@ bool isHeldBack(storage::Store& store) {
 
 void decide(sync::Work& work, const sync::RecordId& handover, const std::string& from) {
   const std::optional<sync::Record> record = work.record(handover);
-  if (!record || isHeldBack(work.store())) return;
+  if (!record || putOff(work.store())) return;
   const sync::RecordId root = record->root();
   const std::optional<storage::RootRow> row = work.store().root(root.bytes());
   const std::string to(plain(*record, "to"));
@@ -122,7 +123,7 @@ void decide(sync::Work& work, const sync::RecordId& handover, const std::string&
 void followAnswer(sync::Work& work, const sync::RecordId& handover, const std::string& office) {
   const std::optional<sync::Record> record = work.record(handover);
   if (!record || plain(*record, "status") != "done" || plain(*record, "to") != office) return;
-  if (isHeldBack(work.store())) return;
+  if (putOff(work.store())) return;
   const std::optional<storage::RootRow> root = work.store().root(record->root().bytes());
   if (!root || root->custody != office) return;
   const std::string from(plain(*record, "from"));

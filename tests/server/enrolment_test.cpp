@@ -1,6 +1,7 @@
 #include "server/access/enrolment.h"
 
 #include "crypto/hash.h"
+#include "crypto/hpke.h"
 #include "server/access/enrolment_by_stick.h"
 #include "tests/server/application_support.h"
 
@@ -174,6 +175,23 @@ TEST_F(EnrolmentTest, FilesOfOthersDamagedOrForgedLetNobodyIn) {
   EXPECT_TRUE(hubName(office_.node()).empty());
   joinByFile(office_.node(), token, answer, "");
   EXPECT_EQ(hubName(office_.node()), "HQ");
+}
+
+// Sealed to the office by anybody who knows its key.
+TEST_F(EnrolmentTest, AnAnswerOfAnotherShapeLetsNobodyIn) {
+  const std::string token = issueToken(hq_.node(), "NBO");
+  const std::string head = std::string("waystation-join1") + '\2';
+  for (const char* content :
+       {"[]", "1", "{}", R"({"answer":{},"signature":7})", R"({"answer":[],"signature":""})",
+        R"({"answer":{},"signature":"?"})", R"({"answer":{},"signature":"AAAA"})"}) {
+    const std::string file =
+        head + crypto::hpkeSeal(hq_.node().random(), office_.node().sealingKey().publicKey(),
+                                "waystation enrolment file v1", head, content);
+    EXPECT_EQ(failureCode([&] { joinByFile(office_.node(), token, file, ""); }),
+              "enrolment.file-malformed")
+        << content;
+  }
+  EXPECT_TRUE(hubName(office_.node()).empty());
 }
 
 TEST_F(EnrolmentTest, ByStickTooATokenIsGoodOnce) {

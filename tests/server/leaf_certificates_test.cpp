@@ -5,6 +5,7 @@
 #include <array>
 
 #include "server/access/hub_share.h"
+#include "server/access/renewal_by_stick.h"
 #include "server/access/revocation.h"
 #include "server/audit.h"
 #include "server/http/certificate_exchange.h"
@@ -257,6 +258,18 @@ TEST_F(CertificatesByStick, ARequestThatIsRefusedKeepsNobodysWorkFromComingIn) {
   ASSERT_EQ(told.size(), 1U);
   EXPECT_NE(told[0].find("host of another node"), std::string::npos) << told[0];
   EXPECT_TRUE(hq_.has(person));
+}
+
+TEST_F(CertificatesByStick, WhatIsNoRequestIsRefusedByItsCode) {
+  for (const char* asked : {"[]", "{}", R"({"request":1,"shows":""})", R"({"request":"x"})",
+                            R"({"request":"x","shows":1})", R"({"request":"x","shows":""})",
+                            R"({"hosts":1,"request":"x","shows":""})"}) {
+    const std::string code = failureCode([&] { signRenewal(hq_.node(), "NBO", asked); });
+    EXPECT_TRUE(code == "certificate.request-malformed" || code == "certificate.host-malformed")
+        << asked << ": " << code;
+  }
+  EXPECT_EQ(failureCode([&] { signRenewal(hq_.node(), "NBO", "nonsense"); }), "json.malformed");
+  EXPECT_TRUE(renewedFor(hq_.node(), "NBO").empty());
 }
 
 class Share : public Certificates {
