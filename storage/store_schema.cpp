@@ -229,6 +229,12 @@ CREATE TRIGGER journal_base_uncut BEFORE UPDATE OF body ON journal
 WHEN EXISTS(SELECT 1 FROM records WHERE base = old.seq AND base <> 0) BEGIN
   SELECT raise(ABORT, 'a record is packed beside this entry of the journal');
 END;
+)sql",
+                                                      // A leaf of the search index fits one page:
+                                                      // by itself it would need 4050 bytes, and an
+                                                      // overflow page for what the reserve takes.
+                                                      R"sql(
+INSERT INTO search(search, rank) VALUES('pgsz', 3980);
 )sql"};
   return migrations;
 }

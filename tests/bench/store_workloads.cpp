@@ -139,12 +139,14 @@ class Rows {
   std::vector<std::string> vocabulary_;
 };
 
+// Leaves of the search index that fit one page of the store, as in storage/store_schema.cpp.
 constexpr const char* kSchema = R"sql(
 CREATE TABLE cases(id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE, kind TEXT NOT NULL,
   office TEXT NOT NULL, changed INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX cases_by_kind ON cases(kind, changed);
 CREATE INDEX cases_by_office ON cases(office, changed);
 CREATE VIRTUAL TABLE search USING fts5(words, content='');
+INSERT INTO search(search, rank) VALUES('pgsz', 3980);
 )sql";
 
 class Inserts {

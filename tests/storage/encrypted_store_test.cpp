@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include "storage/page_format.h"
+#include "storage/store.h"
 #include "tests/support/storage/store_on_disk.h"
 
 namespace waystation::storage {
@@ -33,6 +34,24 @@ TEST(EncryptedStore, RecoversCommitsFromTheLogAfterACrash) {
   Database copy(directory / "copy", keyOf('k'), OpenMode::kReadWrite);
   EXPECT_EQ(numberFrom(copy, "SELECT count(*) FROM people"), 50);
   EXPECT_EQ(textFrom(copy, "PRAGMA integrity_check"), "ok");
+}
+
+// SQLite's own size of a leaf fits a page of which nothing is reserved.
+TEST(EncryptedStore, ALeafOfTheSearchIndexNeedsOnePage) {
+  const TemporaryDirectory directory;
+  Database database(directory / "store", keyOf('k'), OpenMode::kCreate);
+  Store::createTables(database);
+  Store store(database);
+  Transaction transaction(database);
+  for (int row = 1; row <= 300; ++row) {
+    std::string words;
+    for (int i = 0; i < 40; ++i) words += "w" + std::to_string(row * 7919 * (i + 1) % 3001) + " ";
+    store.putSearch(row, words);
+  }
+  transaction.commit();
+  const std::string pages = "SELECT count(*) FROM dbstat WHERE name = 'search_data' ";
+  EXPECT_GT(numberFrom(database, pages + "AND pagetype = 'leaf'"), 10);
+  EXPECT_EQ(numberFrom(database, pages + "AND pagetype = 'overflow'"), 0);
 }
 
 TEST(EncryptedStore, AWrongKeyChangesNothing) {
