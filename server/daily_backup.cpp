@@ -10,6 +10,7 @@
 #include "server/backup_place.h"
 #include "server/http/json.h"
 #include "storage/whole_file.h"
+#include "sync/durable.h"
 
 namespace waystation::server {
 namespace {
@@ -98,12 +99,17 @@ void endDailyBackups(Node& node) {
 
 BackupResult makeBackupOf(Node& node, const BackupOrder& order, const BackupProgress& progress) {
   const BackupSource source = node.backupSource();
+  const sync::CopyMark mark = node.read(sync::markCopy);
   BackupResult result = makeBackup(source, order, progress);
   changeStanding(node, [&](BackupStanding& standing) {
     standing.lastMs = source.nowMs;
     standing.lastFile = result.file;
     standing.note = result.note;
   });
+  // What offices had brought until it began is safe twice.
+  if (node.isHeadquarters()) {
+    node.write([&](sync::Work& work) { sync::noteCopied(work.store(), mark, source.nowMs); });
+  }
   return result;
 }
 

@@ -103,7 +103,10 @@ std::optional<ChainRow> Store::chain(std::int64_t leaf, std::uint64_t incarnatio
 }
 
 void Store::putChain(std::int64_t leaf, const ChainRow& row) {
-  db_.statement("INSERT OR REPLACE INTO chains VALUES(?, ?, ?, ?, ?)")
+  db_.statement(
+         "INSERT INTO chains(leaf, incarnation, number, hash, salt_key) VALUES(?, ?, ?, ?, ?) "
+         "ON CONFLICT(leaf, incarnation) DO UPDATE SET number = excluded.number, "
+         "hash = excluded.hash, salt_key = excluded.salt_key")
       .bind(1, leaf)
       .bind(2, signedOf(row.incarnation))
       .bind(3, signedOf(row.number))

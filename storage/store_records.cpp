@@ -164,6 +164,7 @@ std::vector<RecordRow> Store::find(const RecordQuery& query) {
   std::string tail = "WHERE r.row IN (SELECT r.row FROM records r ";
   if (!query.words.empty()) tail += "JOIN search s ON s.rowid = r.row ";
   tail += "WHERE (r.changed_seq < ?1 OR (r.changed_seq = ?1 AND r.row < ?2)) ";
+  tail += "AND r.root NOT IN (SELECT root FROM leaving) ";
   if (!query.kind.empty()) tail += "AND r.kind = ?3 ";
   if (!query.root.empty()) tail += "AND r.root = ?4 ";
   const std::string inPart(kShownInPart);
@@ -208,8 +209,8 @@ std::int64_t Store::countConflicts() {
 std::vector<ConflictCount> Store::conflictsByKind() {
   Statement statement = db_.statement(
       "SELECT r.kind, coalesce(p.kind, ''), count(*) FROM records r "
-      "LEFT JOIN records p ON p.id = r.root WHERE r.conflicts > 0 OR " +
-      std::string(kShownInPart) + " GROUP BY 1, 2");
+      "LEFT JOIN records p ON p.id = r.root WHERE (r.conflicts > 0 OR " +
+      std::string(kShownInPart) + ") AND r.root NOT IN (SELECT root FROM leaving) GROUP BY 1, 2");
   std::vector<ConflictCount> counts;
   while (statement.step()) {
     counts.push_back({statement.text(0), statement.text(1), statement.integer(2)});

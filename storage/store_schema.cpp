@@ -235,6 +235,11 @@ END;
                                                       // overflow page for what the reserve takes.
                                                       R"sql(
 INSERT INTO search(search, rank) VALUES('pgsz', 3980);
+)sql",
+                                                      // How much of a leaf's chain is in a copy of
+                                                      // this database.
+                                                      R"sql(
+ALTER TABLE chains ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
 )sql"};
   return migrations;
 }

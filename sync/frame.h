@@ -22,6 +22,8 @@ enum class FrameType : std::uint8_t {
   kEnd = 18,           // hub: the answer is whole
   kLost = 19,          // hub: how far it knows the leaf's feed to go, where the leaf has had more
   kAside = 21,         // hub: the leaf's changes that are kept aside, or were discarded
+  kDurable = 22,       // hub: how much of the leaf's chain is in headquarters' copy
+  kDurableKnown = 23,  // leaf: what it knows of that, where it waits for more
   kCompare = 40,       // both: ranges of records with fingerprints or lists
   kWanted = 41,        // both: records that the other side is asked for
   kHealing = 42,       // both: records as pruned changes, compressed by itself

@@ -3,6 +3,7 @@
 #include "crypto/failure.h"
 #include "crypto/signature.h"
 #include "sync/byte_stream.h"
+#include "sync/durable.h"
 #include "sync/held.h"
 #include "sync/quarantine.h"
 #include "sync/reconcile.h"
@@ -111,6 +112,9 @@ void HubExchange::receive(std::string_view bytes) {
         break;
       case FrameType::kAsideKnown:
         asideKnown_ = frame->payload;
+        break;
+      case FrameType::kDurableKnown:
+        durableKnown_ = frame->payload;
         break;
       default:
         // What is nobody's is a later version's frame: passed over.
@@ -380,6 +384,9 @@ std::string HubExchange::answer(std::size_t downBytes) {
   body += encodeFrame(FrameType::kWelcome, encodeWelcome(welcome));
   bool mayFeed = !isGuest(leaf_, replica_.node());
   if (mayFeed) {
+    if (durableKnown_ && !replica_.hasHub()) {
+      body += durableFrame(store, leaf_, hello_->base.incarnation, *durableKnown_);
+    }
     if (const auto news = newsOfAside(store)) body += encodeFrame(FrameType::kAside, *news);
     body += erasures_.answer(store, replica_, leaf_, mayFeed);
   }

@@ -158,6 +158,7 @@ class HubExchange {
   bool lost_ = false;          // the leaf was fed more than this hub knows of
   bool refill_ = false;        // the leaf lacks what it once had
   std::string asideKnown_;     // what the leaf knows to be kept aside; empty: nothing
+  std::optional<std::string> durableKnown_;  // what it knows to be durable, where it waits for more
   bool more_ = false;
   bool byBundle_ = false;
   HealingWords healingWords_;

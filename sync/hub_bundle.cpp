@@ -3,6 +3,7 @@
 #include "crypto/failure.h"
 #include "sync/bundle_format.h"
 #include "sync/byte_stream.h"
+#include "sync/durable.h"
 #include "sync/hub.h"
 #include "sync/quarantine.h"
 #include "sync/scopes.h"
@@ -155,6 +156,7 @@ std::string HubExchange::bundlePart(FeedCursor& at, std::size_t downBytes, bool 
   std::string body = encodeFrame(FrameType::kWelcome, encodeWelcome(welcome));
   bool mayFeed = true;
   if (isFirst) {
+    if (!replica_.hasHub()) body += durableFrame(store, leaf_, leaf_.incarnation, {});
     body += encodeFrame(FrameType::kAside, encodeAside(asideOf(store, leaf_.name)));
     erasures_.assumeConfirmed(store, leaf_, isKnown);
     body += erasures_.answer(store, replica_, leaf_, mayFeed);

@@ -15,6 +15,8 @@ using storage::FeedType;
 constexpr int kRowsAtOnce = 200;
 constexpr int kRecordsAtOnce = 50;
 constexpr std::size_t kItemBytes = 20;  // of an entry without its changes
+// Under one seal. Whoever is given one of them by another hub gets the digests of all.
+constexpr std::size_t kMostPlaces = 128;
 
 }  // namespace
 
@@ -26,6 +28,7 @@ struct HubExchange::FeedBuilder {
   FrameSizes sizes;
   FeedFrame frame;
   std::size_t frameBytes = 0;
+  std::size_t framePlaces = 0;  // under its seal
   std::size_t total = 0;
   bool stands = false;  // whether the frame begun says where the leaf stands after it
   FeedCursor reached;   // where the leaf stands after all of it
@@ -36,6 +39,7 @@ struct HubExchange::FeedBuilder {
       : replica(owner), leaf(of), fromAbove(store) {}
 
   void add(FeedItem item, std::size_t bytes) {
+    for (const Change& change : item.changes) framePlaces += placesWithParts(change);
     const bool continues = !frame.items.empty() && item.type == FeedType::kEnter &&
                            frame.items.back().type == FeedType::kEnter &&
                            frame.items.back().root == item.root;
@@ -53,7 +57,7 @@ struct HubExchange::FeedBuilder {
     frame.after.number = reached.number = number;
     frame.after.within = reached.within = std::move(within);
     stands = true;
-    if (frameBytes >= sizes.next()) flush();
+    if (frameBytes >= sizes.next() || framePlaces >= kMostPlaces) flush();
   }
 
   void flush() {
@@ -66,7 +70,7 @@ struct HubExchange::FeedBuilder {
     sizes.advance();
     frame.items.clear();
     frame.after = {};
-    frameBytes = 0;
+    frameBytes = framePlaces = 0;
     stands = false;
   }
 

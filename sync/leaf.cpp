@@ -5,6 +5,7 @@
 #include "crypto/failure.h"
 #include "sync/ahead.h"
 #include "sync/byte_stream.h"
+#include "sync/durable.h"
 #include "sync/quarantine.h"
 #include "sync/scopes.h"
 
@@ -82,6 +83,7 @@ std::string LeafExchange::request() {
   std::string ahead;
   std::string changes;
   std::string erasures;
+  std::string durable;
   std::string subtree;
   try {
     storage::Store store(*reader);
@@ -96,6 +98,7 @@ std::string LeafExchange::request() {
       erasures = erasureFrames(store, reportedErasures_);
       const std::vector<storage::AsideRow> aside = store.aside();
       if (!aside.empty()) asideKnown_ = asideMark(aside);
+      if (!replica_.sealsChanges()) durable = durableKnownFrame(store, state);
     }
     addSubtree(store, state.announced, subtree);
     // First what the hub has lost: what follows is judged by it.
@@ -117,7 +120,7 @@ std::string LeafExchange::request() {
   body += erasures;
   if (!receipts_.empty()) body += encodeFrame(FrameType::kReceipts, encodeReceipts(receipts_));
   if (!asideKnown_.empty()) body += encodeFrame(FrameType::kAsideKnown, asideKnown_);
-  body += subtree + changes + healingFrames_;
+  body += durable + subtree + changes + healingFrames_;
   // Behind all changes: where some are left, files wait for the next exchange.
   return hub_.empty() && !moreUp_ ? body + files_.request() : body;
 }
@@ -211,6 +214,8 @@ void LeafExchange::receive(std::string_view bytes) {
       applyFeed(unpack_.feed(frame->payload));
     } else if (frame->type == FrameType::kAside && welcomed_ && !bundleIsOld_) {
       hearOfAside(decodeAside(frame->payload));
+    } else if (frame->type == FrameType::kDurable && welcomed_) {
+      hearOfDurable(frame->payload);
     } else if (frame->type == FrameType::kEnd && welcomed_) {
       if (!frame->payload.empty() && frame->payload[0] != 0) outcome_.more = true;
       ended_ = true;
@@ -222,29 +227,38 @@ void LeafExchange::receive(std::string_view bytes) {
   }
 }
 
-// Roots told to leave go once all that was written here about them is at the hub, and no phone has
-// any of it any more.
+void LeafExchange::hearOfDurable(std::string_view payload) {
+  const storage::Connections::Lease writer = connections_.writer();
+  Work work(replica_, *writer);
+  if (noteDurable(work.store(), payload, readLeafState(work.store()))) work.commit();
+}
+
+// Roots told to leave go once all that was written here about them is at the hub, and in a copy of
+// headquarters where it makes any, and no phone has any of it any more. So goes what was only
+// carried for guests; it stays where headquarters makes no copies.
 void LeafExchange::letGo() {
   if (!hub_.empty()) return;
   const storage::Connections::Lease writer = connections_.writer();
   Work work(replica_, *writer);
   storage::Store& store = work.store();
   const std::int64_t acknowledged = readLeafState(store).acknowledgedSeq;
-  bool any = sweepWaiting(work, acknowledged);
-  const bool swept = any;
+  const std::int64_t forgettable = safeToForget(store, acknowledged);
+  const bool swept = sweepWaiting(work, acknowledged);
+  bool left = false;
   for (const std::string& root : store.leaving()) {
-    if (store.lastUpwardSeqOfRoot(root) > acknowledged || store.isHeldBelow(root)) continue;
+    if (store.lastUpwardSeqOfRoot(root) > forgettable || store.isHeldBelow(root)) continue;
     if (hasFilesForHub(replica_, store, root)) continue;
     work.evict(root);
     store.removeLeaving(root);
     store.addReceipt(root);
-    any = true;
+    left = true;
   }
-  if (!any) return;
+  const bool forgot = durableSeq(store) && store.forgetCarried(forgettable) != 0;
+  if (!swept && !left && !forgot) return;
   work.commit();
   if (swept) store.scrub();
   dropFilesOfGone(replica_, store);
-  outcome_.more = true;  // the receipts want to go up
+  if (swept || left) outcome_.more = true;  // the receipts want to go up
 }
 
 // Once the feed is applied: what it brought is no difference.

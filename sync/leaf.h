@@ -104,6 +104,7 @@ class LeafExchange {
   bool addReturned(storage::Store& store, std::string& body);
   bool noteReturned(storage::Store& store);
   void hearOfAside(const std::vector<storage::AsideRow>& rows);
+  void hearOfDurable(std::string_view payload);
   void letGo();
   void checkRoots();
   void heal();

@@ -84,6 +84,9 @@ RecordAccess::Place RecordAccess::placeOf(std::string_view uuid) {
 }
 
 Decision RecordAccess::requireRead(std::string_view uuid, const char* deed) {
+  const std::string root = rowOf(node_, uuid).root;
+  // Handed over: it stays here only until headquarters has it safe.
+  if (node_.read([&](storage::Store& store) { return store.isLeaving(root); })) throw notFound();
   const Decision decision = require(Action::kReadRecord, placeOf(uuid), uuid);
   if (decision.isNoted) {
     node_.write([&](sync::Work& work) {

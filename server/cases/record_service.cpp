@@ -10,6 +10,7 @@
 #include "server/http/json.h"
 #include "sync/custody.h"
 #include "sync/deletion.h"
+#include "sync/durable.h"
 #include "sync/file_record.h"
 #include "sync/leaf.h"
 
@@ -45,8 +46,8 @@ std::string textOf(const Json& edit, const char* member) {
 }
 
 Standing standingOf(server::Node& node, storage::Store& store) {
-  if (node.isHeadquarters()) return {true, 0};
-  return {false, sync::readLeafState(store).acknowledgedSeq};
+  if (node.isHeadquarters()) return {true, 0, sync::lastCopy(store).journal};
+  return {false, sync::readLeafState(store).acknowledgedSeq, sync::durableSeq(store).value_or(0)};
 }
 
 // One save on its way in: names of new records become ids, values become canonical JSON.

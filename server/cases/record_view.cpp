@@ -178,12 +178,24 @@ Json shownFields(const Programmes& programmes, const sync::Record& record) {
   return fields;
 }
 
+namespace {
+
+// Where the newest change of the record is kept. Of one that came from headquarters an office does
+// not know whether it is in the copy.
+const char* durabilityOf(const Standing& standing, const storage::RecordRow& row) {
+  if (standing.isHub) return row.changedSeq <= standing.copiedSeq ? "hq-backup" : "hq";
+  if (row.upwardSeq > standing.acknowledgedSeq) return "office";
+  const bool isOwn = row.upwardSeq != 0 && row.upwardSeq == row.changedSeq;
+  return isOwn && row.upwardSeq <= standing.copiedSeq ? "hq-backup" : "hq";
+}
+
+}  // namespace
+
 Json viewRecord(const Programmes& programmes, storage::Store& store, const Standing& standing,
                 const storage::RecordRow& row) {
   const sync::Record record = sync::decodeState(sync::RecordId::fromBytes(row.id), row.state);
   Json fields = shownFields(programmes, record);
   const std::optional<storage::RootRow> root = store.root(row.root);
-  const bool atHq = standing.isHub || row.upwardSeq <= standing.acknowledgedSeq;
   const std::optional<storage::JournalRow> entry = store.journal(row.changedSeq);
   const bool isShown = store.isShown(row);
   const bool isDeletionOpen = row.hidden ? isShown : sync::isDeletionOpen(record);
@@ -193,7 +205,7 @@ Json viewRecord(const Programmes& programmes, storage::Store& store, const Stand
                {"title", titleOf(programmes, row.kind, fields)},
                {"tag", sync::encodeTag(record)},
                {"conflicts", conflictsOf(programmes, record, isDeletionOpen)},
-               {"durability", atHq ? "hq" : "office"},
+               {"durability", durabilityOf(standing, row)},
                {"since", sync::formatTime(entry ? entry->receivedMs : 0)},
                {"custody", root ? root->custody : ""}};
   view["fields"] = std::move(fields);

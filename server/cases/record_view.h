@@ -35,6 +35,7 @@ std::string personOf(std::string_view author);
 struct Standing {
   bool isHub = false;                // this node is headquarters
   std::int64_t acknowledgedSeq = 0;  // journal entries up to it are at the hub
+  std::int64_t copiedSeq = 0;        // and those up to it in headquarters' copy; 0: none known
 };
 
 Json viewRecord(const Programmes& programmes, storage::Store& store, const Standing& standing,

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "server/access/record_access.h"
 #include "server/cases/record_service.h"
 #include "server/http/json.h"
+#include "sync/durable.h"
 #include "sync/hub.h"
 #include "sync/leaf.h"
 #include "sync/reports.h"
@@ -82,6 +84,46 @@ TEST_F(Handover, IsCarriedOutWhereTheOfficeThatHasTheCaseAsks) {
   exchange(*to);
   EXPECT_EQ(showRecord(*to, id)["custody"], "MBA");
   EXPECT_EQ(codeOf([&] { showRecord(*from, id); }), "record.not-found");
+}
+
+TEST_F(Handover, IsNotNeededToSeeARecordDurableOnceHeadquartersHasCopiedIt) {
+  EXPECT_EQ(showRecord(*from, id)["durability"], "hq");
+  EXPECT_EQ(showRecord(*hq, id)["durability"], "hq");
+  hq->write(
+      [](sync::Work& work) { sync::noteCopied(work.store(), sync::markCopy(work.store()), 1); });
+  EXPECT_EQ(showRecord(*hq, id)["durability"], "hq-backup");
+  exchange(*from);
+  EXPECT_EQ(showRecord(*from, id)["durability"], "hq-backup");
+}
+
+// Until headquarters has copied what the office wrote, the office keeps it; its people see it no
+// more.
+TEST_F(Handover, LeavesTheCaseUnseenWhereItWasUntilHeadquartersHasCopiedIt) {
+  const auto copy = [&](sync::Work& work) {
+    sync::noteCopied(work.store(), sync::markCopy(work.store()), 1);
+  };
+  hq->write(copy);
+  exchange(*from);
+  const std::string tag = showRecord(*from, id)["tag"];
+  saveChanges(*from, "amina",
+              {{"edits", {{{"record", id}, {"fields", {{"given_name", "B"}}}, {"seen", tag}}}}});
+  ask(*from);
+  exchange(*from);
+  const std::string root = sync::RecordId::fromUuid(id)->bytes();
+  const auto isHere = [&] {
+    return from->read([&](storage::Store& store) { return store.record(root).has_value(); });
+  };
+  EXPECT_TRUE(isHere());
+  const access::Account account{"amina", "supervisor"};
+  access::RecordAccess access(*from, account);
+  EXPECT_EQ(codeOf([&] { access.requireRead(id, "record-read"); }), "record.not-found");
+  ListQuery all;
+  all.kind = "person";
+  all.limit = 10;
+  EXPECT_TRUE(listRecords(*from, all)["records"].empty());
+  hq->write(copy);
+  exchange(*from);
+  EXPECT_FALSE(isHere());
 }
 
 TEST_F(Handover, IsDecidedByARestoredHeadquartersOnceAllHaveReported) {

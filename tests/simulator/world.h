@@ -137,6 +137,7 @@ class World {
   void copy(const Event& event);
   void restore(const Event& event);
   void failOver(const Event& event);
+  void noteCopy();
   void waitForReports(const Event& event);
   void startOn(std::int64_t box, const Copy& copy, bool diskIsLost);
   void clone(const Event& event);

@@ -1,3 +1,4 @@
+#include "sync/durable.h"
 #include "sync/reports.h"
 #include "tests/simulator/world.h"
 
@@ -14,7 +15,16 @@ void World::restart(std::int64_t box) {
   boxes_[std::size_t(box)].node->restart();
 }
 
+// Headquarters' copy counts once it is read back: what offices have brought until then they may
+// throw away.
+void World::noteCopy() {
+  const storage::Connections::Lease writer = boxes_[0].node->connections().writer();
+  storage::Store store(*writer);
+  sync::noteCopied(store, sync::markCopy(store), nowMs_);
+}
+
 void World::copy(const Event& event) {
+  if (event.node == 0) noteCopy();
   copies_[event.serial] = {event.node, boxes_[std::size_t(event.node)].node->copyOfStore()};
   std::vector<std::int64_t>& held = copiesOf_[event.node];
   held.push_back(event.serial);
