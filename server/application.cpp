@@ -1,5 +1,7 @@
 #include "server/application.h"
 
+#include <Poco/Environment.h>
+
 #include <utility>
 
 #include "crypto/certificate.h"
@@ -34,6 +36,19 @@ http::ServerSettings serverSettings(Node& node) {
   settings.certificatePem = identity.tls.certificatePem;
   settings.privateKeyPem = identity.tls.privateKeyPem;
   return settings;
+}
+
+// By which people come to it: its code, the machine's name in the office's network, and what the
+// technician gave.
+std::vector<std::string> hostsOf(Node& node, const std::string& address) {
+  std::vector<std::string> hosts = node.read(access::hostsInUse);
+  const std::string machine = Poco::Environment::nodeName();
+  const std::string label = machine.substr(0, machine.find('.'));
+  for (const std::string& name :
+       {node.config().name, address, machine, label, label.empty() ? label : label + ".local"}) {
+    hosts.push_back(name);
+  }
+  return hosts;
 }
 
 // Headquarters signs its own: of each start, where a third of their time is left.
@@ -74,6 +89,9 @@ Application::Application(Node& node, ApplicationSettings settings)
   if (settings_.address) people.address = *settings_.address;
   people.port = settings_.port.value_or(node_.config().port);
   people.served = requestLog(settings_.log, "people");
+  people.hosts = hostsOf(node_, people.address);
+  // Who joins knows it by any name, and proves it by the fingerprint in the token.
+  people.openPaths = {http::kEnrolmentPath};
   people_ = std::make_unique<http::Server>(people, peopleRouter_);
   endpoint_ = std::make_unique<http::SyncEndpoint>(node_);
   endpoint_->addRoutes(syncRouter_);
@@ -189,6 +207,7 @@ void Application::lock() {
 
 void Application::certificateChanged() {
   const crypto::KeyAndCertificate tls = node_.identity().tls;
+  people_->useHosts(hostsOf(node_, settings_.address.value_or(node_.config().address)));
   people_->useCertificate(tls.certificatePem, tls.privateKeyPem);
   const std::lock_guard lock(leavesMutex_);
   if (leaves_) leaves_->useCertificate(tls.certificatePem, tls.privateKeyPem);

@@ -58,7 +58,8 @@ class Application {
   // What GET /metrics says.
   std::string metrics();
 
-  // The node has another certificate: connections that begin from now on get it.
+  // The node has another certificate: connections that begin from now on get it. Or it goes by
+  // other hosts: requests from now on may name them.
   void certificateChanged();
 
   // At an office: answers its phones, from its first token for one on; does nothing the next time.

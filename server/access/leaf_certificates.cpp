@@ -26,6 +26,11 @@ constexpr std::string_view kOwnHosts = "identity.hosts";
 // Those that the certificate names.
 constexpr std::string_view kNamedHosts = "identity.hosts-named";
 
+std::vector<std::string> hostsAt(storage::Store& store, std::string_view row) {
+  const std::string text = store.meta(row).value_or("[]");
+  return http::parseJson(text).get<std::vector<std::string>>();
+}
+
 std::int64_t nowSeconds(server::Node& node) {
   return node.clock().nowMs() / 1000;
 }
@@ -246,8 +251,13 @@ crypto::CertificateTerms termsFor(const std::string& node, const std::vector<std
 }
 
 std::vector<std::string> ownHosts(storage::Store& store) {
-  const std::string text = store.meta(kOwnHosts).value_or("[]");
-  return http::parseJson(text).get<std::vector<std::string>>();
+  return hostsAt(store, kOwnHosts);
+}
+
+std::vector<std::string> hostsInUse(storage::Store& store) {
+  std::vector<std::string> hosts = ownHosts(store);
+  for (std::string& named : hostsAt(store, kNamedHosts)) hosts.push_back(std::move(named));
+  return hosts;
 }
 
 void setOwnHosts(server::Node& node, const std::vector<std::string>& hosts) {

@@ -64,6 +64,8 @@ crypto::CertificateTerms termsFor(const std::string& node, const std::vector<std
 
 // This node's own hosts. Changed ones want another certificate.
 std::vector<std::string> ownHosts(storage::Store& store);
+// These, and those that its certificate names from before: all that people may come by.
+std::vector<std::string> hostsInUse(storage::Store& store);
 void setOwnHosts(server::Node& node, const std::vector<std::string>& hosts);
 // Whether a third of its time is left, or less.
 bool isDue(const std::string& certificatePem, std::int64_t nowSeconds);

@@ -22,9 +22,8 @@ int hosts(CommandContext& context) {
   const std::vector<std::string> wanted = access::hostsIn(context.options.list("host"));
   access::setOwnHosts(context.node, wanted);
   const bool isHq = context.node.isHeadquarters();
-  if (isHq && access::renewOwn(context.node) && context.application != nullptr) {
-    context.application->certificateChanged();
-  }
+  if (isHq) access::renewOwn(context.node);
+  if (context.application != nullptr) context.application->certificateChanged();
   context.output.tell(isHq ? "The certificate names " + listed(wanted) + " from now on."
                            : "Headquarters is asked for a certificate that names " +
                                  listed(wanted) + ", at the next exchange.",

@@ -332,7 +332,7 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
              });
   // Offices join headquarters, phones their office.
   router.add(
-      "POST", "/api/v1/enrolment",
+      "POST", kEnrolmentPath,
       [&node, syncPort = std::move(sources.syncPort)](Request& request, const PathParameters&) {
         access::Entrance::requireSameOrigin(request);
         return json(200, access::admit(node, access::Entrance::jsonBody(request), syncPort()));

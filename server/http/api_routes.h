@@ -19,6 +19,9 @@ struct ApiSources {
   std::function<Json()> warnings = {};        // GET /health: codes
 };
 
+// Where nodes join, before they know more than an address.
+inline constexpr const char* kEnrolmentPath = "/api/v1/enrolment";
+
 // Every address of docs/spec/http-api.yaml but those of the sync. Borrows node and entrance.
 void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance,
                   ApiSources sources);

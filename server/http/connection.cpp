@@ -148,10 +148,11 @@ void Patience::wait(const TlsStream& stream, TlsStream::Progress progress) {
 
 Connection::Connection(const Poco::Net::StreamSocket& socket, Poco::Net::Context::Ptr context,
                        std::string clientAddress, const ServerSettings& settings,
-                       SharedCounters& counters)
+                       const HostNames& hosts, SharedCounters& counters)
     : stream_(socket, std::move(context)),
       clientAddress_(std::move(clientAddress)),
       settings_(settings),
+      hosts_(hosts),
       counters_(counters),
       deadline_(Clock::now() + settings.limits.headTime),
       reader_(settings.limits.head) {}
@@ -209,13 +210,13 @@ bool Connection::takeInput() {
 }
 
 void Connection::checkHost() const {
-  if (settings_.hosts.empty()) return;
-  std::string host = head_.headers.at("host");
-  const std::size_t colon = host.rfind(':');
-  if (colon != std::string::npos && host.find(']', colon) == std::string::npos) host.resize(colon);
-  if (std::find(settings_.hosts.begin(), settings_.hosts.end(), host) == settings_.hosts.end()) {
-    throw Failure("http.host-unknown", "This server does not go by the name in the request.");
-  }
+  if (hosts_.has(head_.headers.at("host"))) return;
+  const auto& open = settings_.openPaths;
+  if (std::find(open.begin(), open.end(), head_.path) != open.end()) return;
+  throw Failure("http.host-unknown",
+                "This server does not go by the name in the request, and answers nothing under it. "
+                "Its address (https://192.168.1.10:8443) always works; its technician can give it "
+                "more names with `waystation certificate hosts --host NAME,...`.");
 }
 
 Connection::Next Connection::expire() noexcept {

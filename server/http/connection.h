@@ -7,6 +7,7 @@
 #include <string>
 
 #include "server/http/body_decoder.h"
+#include "server/http/host_names.h"
 #include "server/http/request_reader.h"
 #include "server/http/router.h"
 #include "server/http/server.h"
@@ -46,9 +47,10 @@ class Connection {
  public:
   enum class Next { kWantRead, kWantWrite, kAnswer, kClose };
 
-  // `settings` and `counters` must outlive it.
+  // `settings`, `hosts` and `counters` must outlive it.
   Connection(const Poco::Net::StreamSocket& socket, Poco::Net::Context::Ptr context,
-             std::string clientAddress, const ServerSettings& settings, SharedCounters& counters);
+             std::string clientAddress, const ServerSettings& settings, const HostNames& hosts,
+             SharedCounters& counters);
 
   // Goes on as far as the bytes that have come allow. Never throws.
   Next advance() noexcept;
@@ -92,6 +94,7 @@ class Connection {
   TlsStream stream_;
   const std::string clientAddress_;
   const ServerSettings& settings_;
+  const HostNames& hosts_;
   SharedCounters& counters_;
   std::string peerCertificatePem_;
   State state_ = State::kHandshake;

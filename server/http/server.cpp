@@ -71,6 +71,7 @@ class Server::Reactor {
       : settings_(std::move(settings)),
         router_(router),
         context_(makeContext(settings_)),
+        hosts_(settings_.hosts),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     counters_.idsBegin = crypto::toHex(crypto::SystemRandom().bytes(4)) + "-";
@@ -104,6 +105,8 @@ class Server::Reactor {
     const std::lock_guard lock(mutex_);
     context_ = std::move(context);
   }
+
+  HostNames& hosts() { return hosts_; }
 
   std::uint16_t port() const { return port_; }
 
@@ -146,6 +149,7 @@ class Server::Reactor {
   const ServerSettings settings_;
   const Router& router_;
   Context::Ptr context_;  // guarded by mutex_
+  HostNames hosts_;
   Descriptor epoll_;
   Descriptor wake_;
   std::optional<Poco::Net::ServerSocket> listener_;
@@ -245,7 +249,8 @@ void Server::Reactor::admit(const Poco::Net::StreamSocket& accepted, const std::
     const std::lock_guard lock(mutex_);
     context = context_;
   }
-  auto connection = std::make_unique<Connection>(socket, context, address, settings_, counters_);
+  auto connection =
+      std::make_unique<Connection>(socket, context, address, settings_, hosts_, counters_);
   ++perAddress_[address];
   const int descriptor = connection->descriptor();
   const auto held = connections_.insert_or_assign(descriptor, Held{std::move(connection)}).first;
@@ -365,6 +370,10 @@ void Server::stop() {
 
 void Server::useCertificate(const std::string& certificatePem, const std::string& privateKeyPem) {
   reactor_->useCertificate(certificatePem, privateKeyPem);
+}
+
+void Server::useHosts(const std::vector<std::string>& hosts) {
+  reactor_->hosts().use(hosts);
 }
 
 std::uint16_t Server::port() const {

@@ -44,8 +44,9 @@ struct ServerSettings {
   std::uint16_t port = 0;  // 0: any free one
   std::string certificatePem;
   std::string privateKeyPem;
-  std::string clientAuthorityPem;  // set: every client must show a certificate signed by it
-  std::vector<std::string> hosts;  // the only Host values taken, without port; empty: any
+  std::string clientAuthorityPem;      // set: every client must show a certificate signed by it
+  std::vector<std::string> hosts;      // by which it is asked for (HostNames); empty: any
+  std::vector<std::string> openPaths;  // answered whatever Host says
   ServerLimits limits;
   // Called by many threads at once, before the answer goes out; may be empty. Must not throw.
   std::function<void(const ServedRequest&)> served = {};
@@ -86,6 +87,9 @@ class Server {
   // Another certificate for connections that begin from now on. From any thread. Throws
   // Failure("tls.*"), and goes on with the one before.
   void useCertificate(const std::string& certificatePem, const std::string& privateKeyPem);
+
+  // Other names in the place of `settings.hosts`, at once. From any thread.
+  void useHosts(const std::vector<std::string>& hosts);
 
   // The port listened on, from start() on.
   std::uint16_t port() const;

@@ -1,4 +1,5 @@
-"""The door of a running server: TLS without resumption, and an end that keeps what it acknowledged."""
+"""The door of a running server: TLS without resumption, the names that it is asked for by, and an end
+that keeps what it acknowledged."""
 
 import http.client
 import signal
@@ -25,7 +26,7 @@ class Door(program.ProgramTest):
         """One request on a connection of its own; the session to resume, and whether one was."""
         with socket.create_connection(("127.0.0.1", port), program.PATIENCE) as plain:
             with of.wrap_socket(plain, session=session) as secure:
-                secure.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                secure.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 answer = b""
                 while chunk := secure.recv(65536):
                     answer += chunk
@@ -43,6 +44,30 @@ class Door(program.ProgramTest):
                 self.assertFalse(reused)
             with self.assertRaises((ssl.SSLError, ConnectionError)):
                 self.ask(server.port, context(ssl.TLSVersion.TLSv1_2))
+
+    def status_under(self, server, host):
+        """Of GET /health, asked for by that name."""
+        caller = program.Caller(server.port)
+        caller.connection.request("GET", "/health", headers={"Host": host})
+        answer = caller.connection.getresponse()
+        said = answer.read()
+        caller.close()
+        return answer.status, said
+
+    def test_a_name_is_refused_until_the_technician_gives_it(self):
+        node = self.node()
+        own = socket.gethostname()
+        with node.serve() as server:
+            for host in ("localhost", f"127.0.0.1:{server.port}", "[::1]", "nbo", own, own + ".:8443"):
+                self.assertEqual(self.status_under(server, host)[0], 200, host)
+            status, said = self.status_under(server, "nbo.example.org")
+            self.assertEqual(status, 421)
+            self.assertIn(b"waystation certificate hosts --host", said)
+            self.assertDone(node.run("certificate", "hosts", "--host", "nbo.example.org"))
+            self.assertEqual(self.status_under(server, "NBO.example.org.:8443")[0], 200)
+            self.assertEqual(self.status_under(server, "evil.example")[0], 421)
+        with node.serve() as server:
+            self.assertEqual(self.status_under(server, "nbo.example.org")[0], 200)
 
     def test_ended_while_many_save_keeps_every_save_that_it_acknowledged(self):
         node = self.node()

@@ -189,7 +189,7 @@ class Node:
 
     def run(self, *words, passphrase=True):
         """A command on this node; --data goes behind the command's own words."""
-        first = 2 if words[0] in ("hq", "key", "user", "sync") else 1
+        first = 2 if words[0] in ("certificate", "hq", "key", "user", "sync") else 1
         secret = ["--passphrase-file", self.passphrase] if passphrase else []
         return run(*words[:first], "--data", self.data, *secret, *words[first:])
 

@@ -38,6 +38,7 @@ class BadInputs : public ::testing::Test {
                  {[] { return Json::object(); }, [] { return std::uint16_t{0}; }});
     ServerSettings settings = testing::serverSettings();
     settings.limits = limits;
+    settings.hosts = {"office-one"};
     server_ = std::make_unique<Server>(settings, router_);
     server_->start();
   }
@@ -202,6 +203,12 @@ TEST_F(BadInputs, HeadsAndTargetsThatAreNotOurs) {
       {"a name given twice", getting("/api/v1/records?kind=a&kind=b"), {400}},
       {"no Host", "GET /health HTTP/1.1\r\n\r\n", {400}},
       {"two Hosts", "GET /health HTTP/1.1\r\nHost: office-one\r\nHost: evil\r\n\r\n", {400}},
+      {"a name of another site (DNS rebinding)",
+       "GET /api/v1/records HTTP/1.1\r\nHost: rebound.example\r\n" + bearer() + "\r\n",
+       {421}},
+      {"a name of another site that begins with ours",
+       "GET /api/v1/records HTTP/1.1\r\nHost: office-one.evil.example\r\n" + bearer() + "\r\n",
+       {421}},
       {"TRACE", "TRACE / HTTP/1.1\r\n" + std::string(kHost) + "\r\n", {501}},
       {"CONNECT", "CONNECT evil:443 HTTP/1.1\r\n" + std::string(kHost) + "\r\n", {400, 501}},
       {"an unknown method", "BREW / HTTP/1.1\r\n" + std::string(kHost) + "\r\n", {501}},

@@ -48,7 +48,8 @@ class HttpFraming : public ::testing::Test {
     router_.add("POST", "/unread/one", [](Request&, const PathParameters&) { return Response{}; });
     ServerSettings settings = serverSettings();
     settings.limits.head.bodyBytes = 1 << 20;
-    settings.hosts = {"office", "127.0.0.1"};
+    settings.hosts = {"office"};
+    settings.openPaths = {"/open"};
     server_.emplace(settings, router_);
     server_->start();
   }
@@ -184,20 +185,37 @@ TEST_F(HttpFraming, RefusesEveryMalformedRequestAndRunsNothingBehindIt) {
 }
 
 TEST_F(HttpFraming, AnswersOnlyToTheNamesThatItGoesBy) {
-  const auto answerTo = [&](const std::string& host) {
+  const auto answerTo = [&](const std::string& host, const std::string& path = "/fields/host") {
     RawConnection connection(server_->port());
-    connection.send(get("/fields/host", "Host: " + host + "\r\nConnection: close\r\n"));
+    connection.send(get(path, "Host: " + host + "\r\nConnection: close\r\n"));
     return connection.readToEnd();
   };
-  for (const char* host : {"office", "office:8443", "127.0.0.1:1"}) {
+  for (const char* host : {"office", "office:8443", "OFFICE", "office.", "Office.:8443"}) {
     EXPECT_EQ(statusIn(answerTo(host)), 200) << host;
   }
-  for (const char* host : {"attacker.example", "attacker.example:8443", "office.attacker.example",
-                           "127.0.0.2", "[::1]:8443"}) {
+  for (const char* host :
+       {"attacker.example", "attacker.example:8443", "office.attacker.example",
+        "127.0.0.1.attacker.example", "office..", "localhost.attacker.example"}) {
     const std::string answer = answerTo(host);
     EXPECT_EQ(statusIn(answer), 421) << host;
     EXPECT_NE(answer.find("\"http.host-unknown\""), std::string::npos) << answer;
+    EXPECT_EQ(statusIn(answerTo(host, "/open")), 200) << host;
   }
+}
+
+TEST_F(HttpFraming, AnAddressAndLocalhostAreAlwaysRightAndNamesCountAtOnce) {
+  RawConnection connection(server_->port());
+  const auto answerTo = [&](const std::string& host) {
+    connection.send(get("/fields/host", "Host: " + host + "\r\n"));
+    return statusIn(connection.readAnswer());
+  };
+  for (const char* host : {"127.0.0.1", "192.168.1.10:8443", "[::1]", "[2001:db8::1]:8443",
+                           "localhost", "LocalHost:8443", "localhost."}) {
+    EXPECT_EQ(answerTo(host), 200) << host;
+  }
+  server_->useHosts({"Nbo.Example.org"});
+  EXPECT_EQ(answerTo("nbo.example.org"), 200);
+  EXPECT_EQ(answerTo("office"), 421);
 }
 
 TEST_F(HttpFraming, RefusesABodyThatIsCutShort) {
