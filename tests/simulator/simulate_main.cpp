@@ -5,6 +5,7 @@
 // such a one again. `--twice` lives each seed twice and compares the traces.
 
 #include <malloc.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -18,9 +19,11 @@ namespace {
 
 using waystation::simulator::Event;
 using waystation::simulator::Outcome;
+using waystation::simulator::Progress;
 using waystation::simulator::Settings;
 
-constexpr int kShrinkingTries = 600;
+constexpr std::int64_t kEventsToShorten = 400'000;
+constexpr std::chrono::seconds kToldEvery{1};
 
 struct Arguments {
   Settings settings;
@@ -126,10 +129,39 @@ std::vector<Event> storyIn(const std::string& file) {
   return story;
 }
 
+// On a terminal, a line that says how far it is, about once a second.
+class Ticker {
+ public:
+  explicit Ticker(std::uint64_t seed) : seed_(seed), isShown_(isatty(STDERR_FILENO) != 0) {}
+  ~Ticker() {
+    if (hasShown_) std::fputs("\r\x1b[K", stderr);
+  }
+  Ticker(const Ticker&) = delete;
+  Ticker& operator=(const Ticker&) = delete;
+
+  void tell(const Progress& progress) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!isShown_ || (now < next_ && !(hasShown_ && progress.isHealing))) return;
+    next_ = now + kToldEvery;
+    hasShown_ = true;
+    std::fprintf(stderr, "\r\x1b[Kseed %llu: %zu of %lld events%s",
+                 static_cast<unsigned long long>(seed_), progress.events,
+                 static_cast<long long>(progress.of),
+                 progress.isHealing ? ", all exchange until nothing moves, and are checked" : "");
+  }
+
+ private:
+  std::uint64_t seed_;
+  bool isShown_;
+  bool hasShown_ = false;
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + kToldEvery;
+};
+
 void printShortest(const Settings& settings, const Outcome& outcome) {
   const std::string rule = outcome.violations.front().rule;
+  std::cerr << "seed " << settings.seed << ": looking for the shortest story that breaks it\n";
   const auto story =
-      waystation::simulator::shortest(settings, outcome.story, rule, kShrinkingTries);
+      waystation::simulator::shortest(settings, outcome.story, rule, kEventsToShorten);
   const Outcome again = waystation::simulator::retold(settings, story);
   std::cerr << "seed " << settings.seed << ", the shortest story that still breaks \"" << rule
             << "\":\n";
@@ -140,8 +172,10 @@ void printShortest(const Settings& settings, const Outcome& outcome) {
 }
 
 Outcome told(const Arguments& arguments, const Settings& settings) {
+  Ticker ticker(settings.seed);
   return arguments.story.empty()
-             ? waystation::simulator::lived(settings)
+             ? waystation::simulator::lived(
+                   settings, [&](const Progress& progress) { ticker.tell(progress); })
              : waystation::simulator::retold(settings, storyIn(arguments.story));
 }
 

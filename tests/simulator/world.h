@@ -182,11 +182,16 @@ class World {
   void checkHidden();
   void checkHistory();
   void checkAgreement(std::int64_t box);
-  void checkScope(std::int64_t box);
+  // By office: the roots that are its own, perhaps or whatever happened.
+  struct Direct {
+    std::map<std::int64_t, std::set<std::int64_t>> perhaps;
+    std::map<std::int64_t, std::set<std::int64_t>> certainly;
+  };
+  Direct directRoots() const;
+  void checkScope(std::int64_t box, Direct& direct);
   void noteQuarantine();
   void noteEvil();
   static bool isShared(std::int64_t office, const Facts& facts);
-  bool isDirect(std::int64_t office, std::int64_t root, bool certainly) const;
 
   void enter(Box& box, const Event& event);
   void violated(const std::string& rule, const std::string& text);

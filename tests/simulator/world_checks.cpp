@@ -152,8 +152,9 @@ void World::heal() {
   for (std::int64_t box = 1; box < boxes(); ++box) {
     if (!isOff(box)) checkAgreement(box);
   }
+  Direct direct = directRoots();
   for (std::int64_t box = 1; box < boxes(); ++box) {
-    if (!isOff(box)) checkScope(box);
+    if (!isOff(box)) checkScope(box, direct);
   }
 }
 
@@ -184,6 +185,7 @@ void World::noteQuarantine() {
 // What a hostile leaf wrote stands nowhere but in what it may hold, and says nothing that is
 // headquarters' to say.
 void World::noteEvil() {
+  if (hostile_.empty()) return;  // all other writers are people
   for (std::int64_t box = 0; box < boxes(); ++box) {
     const storage::Connections::Lease reader =
         boxes_[std::size_t(box)].node->connections().reader();
@@ -283,31 +285,39 @@ bool World::isShared(std::int64_t office, const Facts& facts) {
   return facts.scope < 0 || (office < 60 && (facts.scope >> office & 1) != 0);
 }
 
-// Whether the root's own fields give it to the office: perhaps, or whatever happened.
-bool World::isDirect(std::int64_t office, std::int64_t root, bool certainly) const {
-  const Facts& facts = facts_.at(root);
-  if (isShared(office, facts)) return true;
-  const Ledger::Saves deciding = ledger_.expected(root, "_custody");
-  if (deciding.empty()) return facts.birthOffice == office;  // or all hand-overs were lost
-  if (certainly && deciding.size() > 1) return false;
-  return std::any_of(deciding.begin(), deciding.end(), [&](std::int64_t save) {
-    const auto at = facts.custody.find(save);
-    return at != facts.custody.end() && at->second == office;
-  });
+// Which roots their own fields give to which office, of each root once: offices are many.
+World::Direct World::directRoots() const {
+  Direct direct;
+  for (const auto& [root, facts] : facts_) {
+    if (facts.root != root || !ledger_.counts(root) || isErased(root)) continue;
+    for (std::int64_t office = 1; facts.scope != 0 && office <= settings_.offices; ++office) {
+      if (!isShared(office, facts)) continue;
+      direct.perhaps[office].insert(root);
+      direct.certainly[office].insert(root);
+    }
+    const Ledger::Saves deciding = ledger_.expected(root, "_custody");
+    if (deciding.empty()) {  // or all hand-overs were lost
+      direct.perhaps[facts.birthOffice].insert(root);
+      direct.certainly[facts.birthOffice].insert(root);
+    }
+    for (const std::int64_t save : deciding) {
+      const auto at = facts.custody.find(save);
+      if (at == facts.custody.end()) continue;
+      direct.perhaps[at->second].insert(root);
+      if (deciding.size() == 1) direct.certainly[at->second].insert(root);
+    }
+  }
+  return direct;
 }
 
 // After healing an office holds what it is to hold, and nothing else.
-void World::checkScope(std::int64_t box) {
+void World::checkScope(std::int64_t box, Direct& direct) {
   const std::int64_t office = officeOf(box);
-  std::set<std::int64_t> direct;
-  for (const auto& [label, facts] : facts_) {
-    if (facts.root != label || !ledger_.counts(label) || isErased(label)) continue;
-    if (isDirect(office, label, false)) direct.insert(label);
-    if (isDirect(office, label, true) && !holds(box, label)) {
-      violated("an office lacks what is its own", nameOf(box) + ": " + std::to_string(label));
-    }
+  for (const std::int64_t root : direct.certainly[office]) {
+    if (holds(box, root)) continue;
+    violated("an office lacks what is its own", nameOf(box) + ": " + std::to_string(root));
   }
-  const std::set<std::int64_t> allowed = grants_.withNamed(direct);
+  const std::set<std::int64_t> allowed = grants_.withNamed(direct.perhaps[office]);
   const storage::Connections::Lease reader = boxes_[std::size_t(box)].node->connections().reader();
   storage::Statement roots = reader->statement("SELECT id FROM roots WHERE records > 0");
   while (roots.step()) {

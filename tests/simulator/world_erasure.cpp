@@ -69,6 +69,10 @@ void World::takeErasures(std::int64_t box, const std::string& text) {
 // Nothing of what was erased stands anywhere: no record, no change, nothing kept aside.
 void World::checkErased() {
   if (erased_.empty()) return;
+  std::vector<std::int64_t> gone;
+  for (const std::int64_t record : labels_) {
+    if (isErased(record)) gone.push_back(record);
+  }
   for (std::int64_t box = 0; box < boxes(); ++box) {
     if (isOff(box)) continue;
     const auto lives = [&](const sync::Change& change, const char* where) {
@@ -79,10 +83,9 @@ void World::checkErased() {
                  nameOf(box) + ": record " + std::to_string(label->second) + " in " + where);
       }
     };
-    for (const std::int64_t record : labels_) {
-      if (isErased(record) && holds(box, record)) {
-        violated("what was erased lives on", nameOf(box) + ": record " + std::to_string(record));
-      }
+    for (const std::int64_t record : gone) {
+      if (!holds(box, record)) continue;
+      violated("what was erased lives on", nameOf(box) + ": record " + std::to_string(record));
     }
     for (const storage::QuarantineRow& row : boxes_[std::size_t(box)].node->quarantine()) {
       lives(sync::decodeChange(row.body), "what is kept aside");
