@@ -6,6 +6,7 @@
 #include "crypto/hash.h"
 #include "sync/deletion.h"
 #include "sync/erasure.h"
+#include "tests/model/histories.h"
 #include "tests/support/sync_nodes.h"
 
 namespace waystation::model {
@@ -184,27 +185,6 @@ Set readWith(const State& state, Set shown, Target field) {
     if (wrote.target == field) all = static_cast<Set>(all | bit(id) | wrote.read);
   });
   return all;
-}
-
-// What a save has seen of its field (docs/spec/sync.md, "Joining"): what the tag says, of its own
-// replica the writes left out that it had not read.
-sync::Context seenOf(const sync::Context& read, const sync::Field* field, sync::ReplicaId replica) {
-  sync::Context seen;
-  std::vector<std::uint64_t> unread;
-  for (const sync::Context::Entry& entry : read.entries()) {
-    if (entry.replica != replica) seen.add(entry);
-    if (entry.replica == replica) unread = entry.except;
-  }
-  if (field != nullptr) {
-    for (const sync::Sibling& sibling : *field) {
-      const bool isUnread = sibling.dot.replica == replica && !read.covers(sibling.dot);
-      if (isUnread) unread.push_back(sibling.dot.counter);
-    }
-  }
-  std::sort(unread.begin(), unread.end());
-  unread.erase(std::unique(unread.begin(), unread.end()), unread.end());
-  if (!unread.empty()) seen.add({replica, unread.back(), unread});
-  return seen;
 }
 
 // What the sets say of a record that shows these writes: every deletion stands unrestored, and one
@@ -566,6 +546,25 @@ std::string Explorer::canonical(const State& state) const {
 }
 
 }  // namespace
+
+sync::Context seenOf(const sync::Context& read, const sync::Field* field, sync::ReplicaId replica) {
+  sync::Context seen;
+  std::vector<std::uint64_t> unread;
+  for (const sync::Context::Entry& entry : read.entries()) {
+    if (entry.replica != replica) seen.add(entry);
+    if (entry.replica == replica) unread = entry.except;
+  }
+  if (field != nullptr) {
+    for (const sync::Sibling& sibling : *field) {
+      const bool isUnread = sibling.dot.replica == replica && !read.covers(sibling.dot);
+      if (isUnread) unread.push_back(sibling.dot.counter);
+    }
+  }
+  std::sort(unread.begin(), unread.end());
+  unread.erase(std::unique(unread.begin(), unread.end()), unread.end());
+  if (!unread.empty()) seen.add({replica, unread.back(), unread});
+  return seen;
+}
 
 Result explored(const Settings& settings) {
   return Explorer(settings).run();

@@ -1,10 +1,10 @@
-#include "tests/model/model.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+
+#include "tests/model/histories.h"
 
 namespace waystation::model {
 namespace {
@@ -73,6 +73,42 @@ TEST(Model, FindsADeletionThatHidesWhatTheDeleterHadNotRead) {
   Settings settings = settingsOf(sync::joinEdit);
   settings.isHidden = hiddenByAnyDeletion;
   EXPECT_FALSE(explored(settings).problems.empty());
+}
+
+TEST(Histories, OfOneFieldHaveOneStateOfEachCutWhateverTheOrderAndLoseNoSibling) {
+  const HistoryResult result = histories({});
+  for (const std::string& problem : result.problems) ADD_FAILURE() << problem;
+  EXPECT_EQ(result.orders, 490U);  // of two writes at each of three replicas, but for renaming
+  EXPECT_GT(result.histories, 100'000U);
+  EXPECT_LT(result.joins, result.merges / 100) << "each join is done once";
+}
+
+TEST(Histories, FindAComparisonTurnedRoundInTheJoin) {
+  HistorySettings settings;
+  settings.writes = {2, 1, 0};
+  settings.join = forgetfulJoin;
+  EXPECT_FALSE(histories(settings).problems.empty());
+}
+
+TEST(Histories, FindThatAPlainVersionVectorLosesWhatAStalePageHadNotRead) {
+  HistorySettings settings;
+  settings.plainVectors = true;
+  EXPECT_FALSE(histories(settings).problems.empty());
+}
+
+// The real join, which takes a third write's place in a field where two stand side by side.
+bool joinOfTwo(sync::Record& record, const sync::Change& change, const sync::Edit& edit) {
+  const bool changed = sync::joinEdit(record, change, edit);
+  for (auto& [name, field] : record.fields) {
+    if (field.size() > 2) field.erase(field.begin());
+  }
+  return changed;
+}
+
+TEST(Histories, FindAJoinThatKeepsNoMoreThanTwoSiblings) {
+  HistorySettings settings;
+  settings.join = joinOfTwo;
+  EXPECT_FALSE(histories(settings).problems.empty());
 }
 
 }  // namespace
