@@ -24,6 +24,8 @@ enum class FrameType : std::uint8_t {
   kAside = 21,         // hub: the leaf's changes that are kept aside, or were discarded
   kDurable = 22,       // hub: how much of the leaf's chain is in headquarters' copy
   kDurableKnown = 23,  // leaf: what it knows of that, where it waits for more
+  kHeldAsked = 24,     // leaf, by itself: its own newest changes, of which the hub has others
+  kHeldUpTo = 25,      // hub, by itself: up to which of these it has just these
   kCompare = 40,       // both: ranges of records with fingerprints or lists
   kWanted = 41,        // both: records that the other side is asked for
   kHealing = 42,       // both: records as pruned changes, compressed by itself

@@ -7,6 +7,7 @@
 #include "sync/held.h"
 #include "sync/quarantine.h"
 #include "sync/reconcile.h"
+#include "sync/reissue.h"
 #include "sync/reports.h"
 #include "sync/scopes.h"
 
@@ -115,6 +116,9 @@ void HubExchange::receive(std::string_view bytes) {
         break;
       case FrameType::kDurableKnown:
         durableKnown_ = frame->payload;
+        break;
+      case FrameType::kHeldAsked:
+        heldAsked_ = frame->payload;
         break;
       default:
         // What is nobody's is a later version's frame: passed over.
@@ -304,17 +308,6 @@ void HubExchange::begin(storage::Store& store, const Hello& hello, Welcome& welc
   if (isAsSent && !welcome.rewind) welcome.received.reset();
 }
 
-// A leaf that has nothing more to send and yet has not shown all that this hub has of it is an
-// older copy of itself: all that it is to hold is sent again, its own lost changes with it.
-void HubExchange::noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome) {
-  if (!hello.digest || welcome.rewind || leaf_.incarnation == 0) return;
-  const Position known = newestOf(store, leaf_);
-  const Dot shown = lastShown_.value_or(Dot{hello.base.incarnation, hello.base.number});
-  if (shown == Dot{known.incarnation, known.number}) return;
-  refill_ = true;
-  if (!lastShown_) welcome.received = known;
-}
-
 // What the leaf does not know yet of its changes that are kept aside.
 std::optional<std::string> HubExchange::newsOfAside(storage::Store& store) {
   const std::vector<storage::AsideRow> aside = asideOf(store, leaf_.name);
@@ -374,6 +367,11 @@ std::string HubExchange::heal(const Welcome& welcome) {
 std::string HubExchange::answer(std::size_t downBytes) {
   if (!hello_ || frames_.inMidFrame()) {
     throw Failure("sync.cut", "The request ended in the middle of a part. What was whole is kept.");
+  }
+  if (heldAsked_) {
+    const storage::Connections::Lease reader = connections_.reader();
+    storage::Store store(*reader);
+    return heldUpTo(store, *heldAsked_) + encodeFrame(FrameType::kEnd, "");
   }
   Welcome welcome;
   startFeed(welcome);

@@ -159,6 +159,7 @@ class HubExchange {
   bool refill_ = false;        // the leaf lacks what it once had
   std::string asideKnown_;     // what the leaf knows to be kept aside; empty: nothing
   std::optional<std::string> durableKnown_;  // what it knows to be durable, where it waits for more
+  std::optional<std::string> heldAsked_;     // all that this exchange is about
   bool more_ = false;
   bool byBundle_ = false;
   HealingWords healingWords_;

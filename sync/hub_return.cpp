@@ -107,4 +107,15 @@ bool HubExchange::isOwn(const storage::SealRow& seal) {
   return at->second;
 }
 
+// A leaf that has nothing more to send and yet has not shown all that this hub has of it is an
+// older copy of itself: all that it is to hold is sent again, its own lost changes with it.
+void HubExchange::noticeOlderCopy(storage::Store& store, const Hello& hello, Welcome& welcome) {
+  if (!hello.digest || welcome.rewind || leaf_.incarnation == 0) return;
+  const Position known = newestOf(store, leaf_);
+  const Dot shown = lastShown_.value_or(Dot{hello.base.incarnation, hello.base.number});
+  if (shown == Dot{known.incarnation, known.number}) return;
+  refill_ = true;
+  if (!lastShown_) welcome.received = known;
+}
+
 }  // namespace waystation::sync

@@ -2,11 +2,10 @@
 
 #include "crypto/hash.h"
 #include "sync/byte_stream.h"
+#include "sync/reissue.h"
 
 namespace waystation::sync {
 namespace {
-
-constexpr std::size_t kSaltSize = 16;
 
 // The node's own past, in `meta`: replica(8) varint(number) string(hash) varint(time)
 constexpr std::string_view kHistoryKey = "replica.history";
@@ -41,6 +40,7 @@ Replica::Replica(storage::Database& writer, const Clock& clock, crypto::Random& 
     state_.head.hash = reader.string();
     state_.lastTime = reader.varint();
   }
+  finishReissue(*this, store);
 }
 
 Work::Work(Replica& replica, storage::Database& writer)

@@ -20,6 +20,8 @@
 
 namespace waystation::sync {
 
+class Renaming;
+
 // Told, inside the transaction, of each record that changed (or went: `record` null): keeps what is
 // derived from records, such as the search index.
 using Projection =
@@ -53,6 +55,7 @@ struct ChainHead {
 
 // h(n) = SHA-256(h(n-1) || d(n)), d(n) = SHA-256(salt || body); the salt is the first 16 bytes of
 // HMAC-SHA-256(salt key, number as 8 bytes).
+inline constexpr std::size_t kSaltSize = 16;
 std::string chainSalt(std::string_view saltKey, std::uint64_t number);
 std::string linkDigest(std::string_view salt, std::string_view body);
 std::string nextChainHash(std::string_view previous, std::string_view digest);
@@ -171,6 +174,11 @@ class Work {
   // to the roots it touches is at the hub (`acknowledgedSeq`). Answers whether it did.
   bool withdraw(const Dot& dot, std::int64_t acknowledgedSeq);
 
+  // Begins a new incarnation, and makes again under it what this node's chain holds behind the
+  // entry `lastHeldSeq`, with other dots, and records born there with other ids (sync/reissue.h).
+  // Answers how many changes.
+  std::size_t reissue(std::int64_t lastHeldSeq);
+
   // For erasure: one record goes, without its journal. Then the digest of its root: the sum over
   // the records that are left; without any, the root goes too.
   void forget(const storage::RecordRow& row);
@@ -206,6 +214,8 @@ class Work {
   void removeFromRoot(const std::string& id, const StateSum& term);
   void appendChain(std::int64_t seq, std::string_view body);
   bool putRebuilt(storage::RecordRow row, const Record& record);
+  void chainAnew(const std::vector<storage::UpwardRow>& links, const Renaming& renaming);
+  void renameRecords(const Renaming& renaming);
   std::int64_t applyOne(const Change& change, const Change& whole, std::int64_t fromLeaf,
                         const Passage& passage, bool goesUp);
 

@@ -6,6 +6,7 @@
 #include "crypto/failure.h"
 #include "crypto/hash.h"
 #include "server/http/json.h"
+#include "sync/reissue.h"
 
 namespace waystation::http {
 namespace {
@@ -27,6 +28,9 @@ constexpr std::chrono::milliseconds kSlow{2'000};
 constexpr std::size_t kMostChunks = 32;
 // Less tells of the way there and back, and not of how much passes in a second.
 constexpr std::size_t kTellsRate = 16'000;
+
+// Where it did not help, the refusal stays in sight.
+constexpr std::chrono::hours kSettledAtMostEvery{1};
 
 }  // namespace
 
@@ -134,6 +138,38 @@ sync::ExchangeOutcome HubCall::exchange(Client& client, std::size_t upBytes,
     leaf_.reset();
     throw;
   }
+}
+
+sync::ExchangeOutcome HubCall::exchangeOrSettle(Client& client, std::size_t upBytes,
+                                                const std::map<std::string, std::string>& headers) {
+  try {
+    return exchange(client, upBytes, headers);
+  } catch (const Failure& failure) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!sync::saysOtherHistory(failure.code()) || now < mayBeSettledFrom_) throw;
+    const std::optional<std::size_t> again = settleHistory(client);
+    if (!again) throw;
+    mayBeSettledFrom_ = now + kSettledAtMostEvery;
+    throw Failure("sync.set-back",
+                  "This server was set back while it ran, as a snapshot of a virtual machine does "
+                  "it. What had gone to headquarters comes back from there; what was saved since "
+                  "(" +
+                      std::to_string(*again) +
+                      " saves) is kept and goes up as new. Never set a running server back: stop "
+                      "it, and use `waystation restore`.");
+  }
+}
+
+// Answers how many changes were made again; nothing where the hub does not know the question.
+std::optional<std::size_t> HubCall::settleHistory(Client& client) {
+  sync::HistoryQuestion question(node_.replica(), node_.connections());
+  const std::string body = question.request();
+  const std::string name = crypto::toHex(node_.random().bytes(kNameBytes));
+  const ClientResponse answer = client.send("POST", std::string(kPath) + "?name=" + name, {}, body);
+  if (answer.status != 200) throw refusalOf(answer);
+  bytesUp_ += body.size();
+  bytesDown_ += answer.body.size();
+  return question.settle(answer.body);
 }
 
 }  // namespace waystation::http

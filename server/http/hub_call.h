@@ -52,6 +52,12 @@ class HubCall {
   sync::ExchangeOutcome exchange(Client& client, std::size_t upBytes,
                                  const std::map<std::string, std::string>& headers = {});
 
+  // The same. Where the hub refuses because it has another history of this node than the node
+  // itself, asks what it has and makes again what it lacks (sync/reissue.h), at most once an hour;
+  // then throws Failure("sync.set-back"), and the next exchange goes on from there.
+  sync::ExchangeOutcome exchangeOrSettle(Client& client, std::size_t upBytes,
+                                         const std::map<std::string, std::string>& headers);
+
   // Called when a request is made and before it is sent.
   using Begun = std::function<void(const sync::LeafExchange& leaf)>;
   void onBegun(Begun listener) { begun_ = std::move(listener); }
@@ -73,6 +79,7 @@ class HubCall {
   std::uint64_t bytesDown() const { return bytesDown_; }
 
  private:
+  std::optional<std::size_t> settleHistory(Client& client);
   bool goOn(Client& client, std::size_t& from);
   ClientResponse send(Client& client, std::size_t from,
                       const std::map<std::string, std::string>& headers);
@@ -87,6 +94,7 @@ class HubCall {
   std::chrono::milliseconds lastRoundTrip_{0};  // that was measured
   std::uint64_t answered_ = 0;                  // bytes of the answer that have come
   ChunkWindow chunkWindow_;
+  std::chrono::steady_clock::time_point mayBeSettledFrom_;  // the next time
   std::uint64_t bytesUp_ = 0;
   std::uint64_t bytesDown_ = 0;
 };

@@ -202,7 +202,7 @@ sync::ExchangeOutcome SyncClient::callHub(Client& client, bool afterCut) {
   std::map<std::string, std::string> headers = revocationsKnown(node_);
   if (!audit.empty()) headers[std::string(server::kAuditHeader)] = audit;
   const sync::ExchangeOutcome outcome =
-      hubCall_.exchange(client, askFirst ? 0 : kMostBytesUp, headers);
+      hubCall_.exchangeOrSettle(client, askFirst ? 0 : kMostBytesUp, headers);
   if (!audit.empty()) {
     node_.write([&](sync::Work& work) { server::auditTold(work.store(), audit); });
   }

@@ -1,4 +1,5 @@
 #include "crypto/hash.h"
+#include "storage/renamed_rows.h"
 #include "tests/server/application_support.h"
 
 namespace waystation::http {
@@ -252,6 +253,30 @@ TEST_F(SyncLink, WholeFramesOfACutRequestAreKept) {
   SyncClient client(office_.node());
   client.syncNow();
   EXPECT_EQ(records(), 2000);
+}
+
+// Headquarters has something else under the name of what the office saved; the office is at its
+// beginning again.
+TEST_F(SyncLink, AnOfficeThatWasSetBackWhileItRanMakesItsSavesAgain) {
+  office_.person("Otieno");
+  SyncClient client(office_.node());
+  client.syncNow();
+  hq_.node().write([](sync::Work& work) {
+    storage::Store& store = work.store();
+    const storage::JournalRow entry = *store.journal(store.lastJournalSeq());
+    sync::Change other = sync::decodeChange(entry.body);
+    other.author = "of-the-other-time@NBO";
+    storage::RenamedRows(store).putJournal(entry.seq, entry.replica, entry.counter,
+                                           sync::encodeChange(other));
+  });
+  office_.node().write([](sync::Work& work) { sync::writeLeafState(work.store(), "", {}); });
+  EXPECT_EQ(failureCode([&] { client.syncNow(); }), "sync.set-back");
+  client.syncNow();
+  client.syncNow();
+  EXPECT_EQ(client.view().agree, true);
+  const auto persons = [](storage::Store& store) { return store.countRecords("person"); };
+  EXPECT_EQ(hq_.node().read(persons), 2);
+  EXPECT_EQ(office_.node().read(persons), 2);
 }
 
 TEST_F(SyncLink, StoppingDoesNotWaitForThePollOfNews) {

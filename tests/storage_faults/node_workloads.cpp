@@ -74,7 +74,7 @@ class Restores final : public Workload {
   }
 
   void goOn(const std::filesystem::path& directory) override {
-    if (std::filesystem::exists(directory / "backup")) goOnIn(directory / "node");
+    if (std::filesystem::exists(directory / "made")) goOnIn(directory / "node");
   }
 
  private:
@@ -89,6 +89,7 @@ class Restores final : public Workload {
     save(directory / "node", "after the backup");
     storage::syncDirectory(directory);
     storage::syncDirectory(directory / "node");
+    storage::replaceFile(directory / "made", "");
   }
 
   static void restore(const std::filesystem::path& directory) {
