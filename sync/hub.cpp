@@ -371,7 +371,7 @@ std::string HubExchange::answer(std::size_t downBytes) {
   if (heldAsked_) {
     const storage::Connections::Lease reader = connections_.reader();
     storage::Store store(*reader);
-    return heldUpTo(store, *heldAsked_) + encodeFrame(FrameType::kEnd, "");
+    return heldUpTo(store, leaf_.leaf, *heldAsked_) + encodeFrame(FrameType::kEnd, "");
   }
   Welcome welcome;
   startFeed(welcome);

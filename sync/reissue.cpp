@@ -70,7 +70,7 @@ std::string HistoryQuestion::request() {
          encodeFrame(FrameType::kHeldAsked, payload.bytes());
 }
 
-std::string heldUpTo(storage::Store& store, std::string_view asked) {
+std::string heldUpTo(storage::Store& store, std::int64_t leaf, std::string_view asked) {
   ByteReader reader(asked);
   const std::size_t count = reader.count(kLeastBytesOfDot);
   std::size_t held = 0;
@@ -79,6 +79,7 @@ std::string heldUpTo(storage::Store& store, std::string_view asked) {
     const ReplicaId replica = reader.fixed64();
     const std::uint64_t counter = reader.varint();
     const std::string_view hash = reader.raw(kBodyHashSize);
+    if (!store.chain(leaf, replica)) continue;
     bool isSame = false;
     for (const storage::JournalRow& row : store.journalOfDot(replica, counter)) {
       isSame = isSame || hashOf(row.body) == hash;

@@ -37,8 +37,8 @@ class HistoryQuestion {
   std::vector<std::int64_t> asked_;  // journal entries, by their place in the request
 };
 
-// The hub's word: what it says to that frame's payload.
-std::string heldUpTo(storage::Store& store, std::string_view asked);
+// The hub's word: what it says to that frame's payload, of incarnations of this leaf alone.
+std::string heldUpTo(storage::Store& store, std::int64_t leaf, std::string_view asked);
 
 // File names that were given to the bytes of records made again, where a crash came before them;
 // at the start of the process.

@@ -299,6 +299,17 @@ TEST_F(Reissue, IsFollowedByThePhonesOfTheOffice) {
   expectEqual();
 }
 
+TEST_F(Reissue, IsAskedForInAWayThatCanBeRead) {
+  HistoryQuestion question(office_.replica(), office_.connections());
+  const std::string hello = question.request().substr(0, question.request().size() - 3);
+  for (const std::string& wrong :
+       {std::string("\xff\xff\xff\x0f", 4), std::string("\x01", 1), std::string("\0x", 2)}) {
+    HubExchange down(hq_.replica(), hq_.connections(), "NBO");
+    down.receive(hello + encodeFrame(FrameType::kHeldAsked, wrong));
+    EXPECT_THROW(down.answer(), Failure);
+  }
+}
+
 TEST_F(Reissue, IsNotDoneWhereTheHubDoesNotKnowTheQuestion) {
   inTheOtherTime([&] { office_.edit(id_, "name", "\"B\""); });
   const ReplicaId before = office_.replica().incarnation();
