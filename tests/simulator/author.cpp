@@ -9,6 +9,7 @@ constexpr std::int64_t kTenYearsMs = 3650 * kDayMs;
 // Of more offices than these each has its own records and shares some of them with a few others,
 // as offices do, and seldom writes to what everybody sees; of fewer, everybody meets everybody.
 constexpr int kOfficesThatAllMeet = 10;
+constexpr std::int64_t kHoldersCountedEvery = 500;  // events
 
 }  // namespace
 
@@ -71,7 +72,7 @@ std::int64_t Author::someRecord(World& world, std::int64_t box, bool rootsOnly) 
   const bool amongOwn = isLarge && box != 0;
   std::vector<std::int64_t> own = amongOwn ? world.recordsAt(box) : std::vector<std::int64_t>{};
   const bool amongAll = !isLarge || chance(2);
-  if (!amongAll) std::erase_if(own, [&](std::int64_t one) { return world.isForAll(one); });
+  if (!amongAll) std::erase_if(own, [&](std::int64_t one) { return world.isWithMany(one); });
   const std::vector<std::int64_t>& all = amongOwn ? own : world.records();
   if (all.empty()) return 0;
   const auto size = static_cast<std::int64_t>(all.size());
@@ -80,7 +81,7 @@ std::int64_t Author::someRecord(World& world, std::int64_t box, bool rootsOnly) 
     const std::int64_t at = chance(70) ? size - 1 - draw(near) : draw(size);
     const std::int64_t record = all[std::size_t(at)];
     if (rootsOnly && world.rootOf(record) != record) continue;
-    if (!amongAll && world.isForAll(record)) continue;
+    if (!amongAll && world.isWithMany(record)) continue;
     if (world.holds(box, record)) return record;
   }
   return 0;
@@ -110,6 +111,8 @@ std::int64_t Author::someScope() {
 }
 
 Event Author::next(World& world) {
+  const bool isLarge = settings_.offices > kOfficesThatAllMeet;
+  if (isLarge && serial_ % kHoldersCountedEvery == 0) world.countHolders();
   while (true) {
     std::int64_t at = draw(weights_);
     std::size_t chosen = 0;

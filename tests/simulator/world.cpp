@@ -6,6 +6,7 @@ namespace waystation::simulator {
 namespace {
 
 constexpr std::size_t kViolationsKept = 20;
+constexpr int kManyHolders = 10;
 
 // A number that each event and box has for itself, so that a story with an event left out draws
 // the same for all others.
@@ -142,6 +143,18 @@ std::vector<std::int64_t> World::recordsAt(std::int64_t box) {
     if (label != labelOf_.end()) held.push_back(label->second);
   }
   return held;
+}
+
+void World::countHolders() {
+  withMany_.clear();
+  const storage::Connections::Lease reader = boxes_[0].node->connections().reader();
+  storage::Statement roots =
+      reader->statement("SELECT root FROM scopes GROUP BY root HAVING count(*) > ?");
+  roots.bind(1, kManyHolders);
+  while (roots.step()) {
+    const auto label = labelOf_.find(sync::RecordId::fromBytes(roots.view(0)));
+    if (label != labelOf_.end()) withMany_.insert(label->second);
+  }
 }
 
 const std::deque<std::int64_t>& World::pages(std::int64_t box, std::int64_t record) {

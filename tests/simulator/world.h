@@ -70,8 +70,13 @@ class World {
   const std::vector<std::int64_t>& records() const { return labels_; }
   std::vector<std::int64_t> recordsAt(std::int64_t box);  // in order of their coming there
   std::int64_t rootOf(std::int64_t record) const { return facts_.at(record).root; }
-  // Its root was made for every office to see.
-  bool isForAll(std::int64_t record) const { return facts_.at(rootOf(record)).scope < 0; }
+  // Its root was made for every office to see, or was with many when that was last counted: what
+  // such a root names goes to all, too.
+  bool isWithMany(std::int64_t record) const {
+    const std::int64_t root = rootOf(record);
+    return facts_.at(root).scope < 0 || withMany_.contains(root);
+  }
+  void countHolders();
   const std::deque<std::int64_t>& pages(std::int64_t box, std::int64_t record);
   bool isErased(std::int64_t record) const;
   bool isOff(std::int64_t box) const { return boxes_[std::size_t(box)].isOff; }
@@ -213,6 +218,7 @@ class World {
   std::map<std::int64_t, std::vector<std::int64_t>> copiesOf_;
   std::map<std::int64_t, Flight> flights_;
   std::set<std::int64_t> erased_;
+  std::set<std::int64_t> withMany_;                                           // roots
   std::map<std::pair<std::int64_t, std::int64_t>, std::string> lastAnswers_;  // by leaf and hub
   bool lied_ = false;  // the step under way was told what its sender did not say
   Ledger ledger_;
