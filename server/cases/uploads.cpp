@@ -67,8 +67,11 @@ std::string nameIn(const Json& request) {
   std::string name = textIn(request, "name");
   const TextCheck check = checkText(name, false);
   if (check.fault || check.characters == 0 || check.characters > kMostNameCharacters ||
-      name.find_first_of("/\\") != std::string::npos || turnsText(name)) {
-    throw malformed("a file's name has 1 to 200 characters, none of them a control or a slash");
+      name.find_first_of("/\\") != std::string::npos || turnsText(name) || name == "." ||
+      name == "..") {
+    throw malformed(
+        "a file's name has 1 to 200 characters, none of them a control or a slash, and is not "
+        "dots alone");
   }
   return name;
 }

@@ -148,6 +148,21 @@ TEST_F(FilesOverHttp, OfAnyKindAreSavedAndNeverShownAsAPage) {
             "attachment; filename=\"caf____1_.html\"; filename*=UTF-8''caf%C3%A9%20%221%22.html");
 }
 
+// Nothing on the server's disk is named by them.
+TEST_F(FilesOverHttp, NamesThatMeanSomethingElsewhereAreTextsHere) {
+  const std::string root = office_.person("Otieno");
+  for (const char* name : {"CON", "nul.jpg", "~", "-rf", "a\"; filename=\"b.exe", "$(reboot)"}) {
+    const std::string record = attach(root, contentOf(100, 9), name);
+    const ClientResponse answer = ask("worker", "GET", "/files/" + record);
+    EXPECT_EQ(answer.status, 200) << name;
+    const std::string& sent = answer.headers.at("content-disposition");
+    const std::size_t begin = sent.find('"') + 1;
+    const std::string plain = sent.substr(begin, sent.rfind('"') - begin);
+    EXPECT_TRUE(sent.starts_with("attachment; filename=\"")) << sent;
+    EXPECT_EQ(plain.find_first_of("\"\\/~$();="), std::string::npos) << sent;
+  }
+}
+
 TEST_F(FilesOverHttp, AreReadInRanges) {
   const std::string record = attach(office_.person("Otieno"), photo_);
   const auto range = [&](const std::string& asked) {
@@ -162,6 +177,9 @@ TEST_F(FilesOverHttp, AreReadInRanges) {
   EXPECT_EQ(range("bytes=-5").body, photo_.substr(photo_.size() - 5));
   EXPECT_EQ(range("bytes=0-999999999").body, photo_);
   EXPECT_EQ(range("bytes=0-1,5-6").status, 200);
+  std::string parts = "bytes=0-1";
+  for (int i = 0; i < 999; ++i) parts += ",0-1";
+  EXPECT_EQ(range(parts).body, photo_);
   EXPECT_EQ(codeOf(range("bytes=" + std::to_string(photo_.size()) + "-")), "http.range");
   const ClientResponse other = ask("worker", "GET", "/files/" + record, "",
                                    {{"Range", "bytes=0-1"}, {"If-Range", "\"another\""}});
@@ -245,7 +263,11 @@ TEST_F(FilesOverHttp, WhatCanBeNoFileIsRefusedBeforeAByteComes) {
   EXPECT_EQ(refusal("size", -1), "422 file.request-malformed");
   EXPECT_EQ(refusal("sha256", "abc"), "422 file.request-malformed");
   EXPECT_EQ(refusal("chunks", Json::array()), "422 file.request-malformed");
-  EXPECT_EQ(refusal("name", "a/b.jpg"), "422 file.request-malformed");
+  for (const char* name :
+       {"a/b.jpg", "../../etc/passwd", "..\\..\\x.jpg", "/etc/passwd", "..", ".", ""}) {
+    EXPECT_EQ(refusal("name", name), "422 file.request-malformed") << name;
+  }
+  EXPECT_EQ(refusal("name", std::string(300, 'x')), "422 file.request-malformed");
   EXPECT_EQ(refusal("name",
                     "gpj.\xe2\x80\xae"
                     "exe"),
