@@ -75,9 +75,10 @@ Application::Application(Node& node, ApplicationSettings settings)
       pageKeys_(node),
       mark_(node),
       backups_(node, [this](const DailyBackup::Attempt& attempt) { logBackup(attempt); }) {
-  http::addApiRoutes(peopleRouter_, node_, entrance_,
-                     {[this] { return status(); }, [this] { return syncPort(); },
-                      [this] { return metrics(); }, settings_.lock, [this] { return warnings(); }});
+  http::addApiRoutes(
+      peopleRouter_, node_, entrance_,
+      {[this] { return status(); }, [this] { return syncPort(); }, [this] { return metrics(); },
+       settings_.lock, [this] { return warnings(); }, [this] { listenForPhones(); }});
   if (!settings_.web.empty()) {
     const auto files = std::make_shared<http::StaticFiles>(settings_.web);
     peopleRouter_.setFallback([files](http::Request& request, const http::PathParameters&) {

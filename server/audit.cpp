@@ -68,6 +68,7 @@ const std::vector<std::string>& deeds() {
                                                "password-changed",
                                                "totp-on",
                                                "totp-off",
+                                               "phone-token",
                                                "read",
                                                "read-history",
                                                "listed",

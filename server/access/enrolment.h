@@ -27,7 +27,9 @@ std::string issueToken(server::Node& hq, const std::string& office, int validHou
 // with "pin", the SHA-256 of the authority's certificate, in its place, and the office's "hosts"
 // and "port"; "hq" is the office, "office" the phone. Throws Failure: "enrolment.not-an-office",
 // "enrolment.phone-malformed", "enrolment.minutes-malformed" (1 to 1440).
-std::string issuePhoneToken(server::Node& office, const std::string& phone, int validMinutes = 10);
+inline constexpr int kPhoneTokenMinutes = 10;
+std::string issuePhoneToken(server::Node& office, const std::string& phone,
+                            int validMinutes = kPhoneTokenMinutes);
 
 // The answer of HQ to an office's, or of an office to its phone's POST /api/v1/enrolment {"secret",
 // "office", "request", "publicKey", "sealingKey", "proof"}: {"certificate", "authority", "hq",

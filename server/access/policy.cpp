@@ -17,8 +17,8 @@ struct RoleRights {
   bool handOver;
   bool settle;  // lets in, or discards, what headquarters keeps aside
   bool audit;
-  bool accounts;
-  bool disable;  // accounts, of all offices
+  bool accounts;  // and phones: who and what comes in
+  bool disable;   // accounts, of all offices
   bool lock;
 };
 
@@ -128,6 +128,9 @@ Decision decide(const Account& account, Action action, const Subject& subject) {
       return {true};
     case Action::kSettleQuarantine:
       if (!rights->settle) return refused("An officer at HQ decides about changes kept aside.");
+      return {true};
+    case Action::kLetPhonesJoin:
+      if (!rights->accounts) return refused("A technician lets phones join.");
       return {true};
     case Action::kReadAudit:
       if (!rights->audit) return refused("The data-protection officer reads the audit log.");

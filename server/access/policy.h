@@ -23,7 +23,8 @@ enum class Action {
   kDisableAccounts,  // at headquarters: of all offices
   // About a programme: gives roles in it, which in a sealed one only its own supervisors do.
   kGiveRole,
-  kLock,  // closes the store of the node
+  kLock,           // closes the store of the node
+  kLetPhonesJoin,  // makes tokens for them
 };
 
 // What a record is to the policy: whose business it is. A record is judged by its own kind's

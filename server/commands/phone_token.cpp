@@ -5,13 +5,12 @@
 namespace waystation::commands {
 namespace {
 
-constexpr std::int64_t kMinutes = 10;
 constexpr std::int64_t kMostMinutes = 1440;
 
 int issueToken(CommandContext& context) {
   const std::string phone = context.options.text("name");
-  const int minutes =
-      static_cast<int>(context.options.number("minutes", 1, kMostMinutes).value_or(kMinutes));
+  const int minutes = static_cast<int>(
+      context.options.number("minutes", 1, kMostMinutes).value_or(access::kPhoneTokenMinutes));
   const std::string token = access::issuePhoneToken(context.node, phone, minutes);
   if (context.application != nullptr) context.application->listenForPhones();
   if (context.output.isJson()) {
@@ -29,20 +28,20 @@ int issueToken(CommandContext& context) {
 
 Command phoneTokenCommand() {
   Command command;
-  command.form = {
-      .words = "phone issue-token",
-      .summary = "at an office: makes a token with which a phone joins",
-      .options = {{.name = "name",
-                   .value = "NAME",
-                   .help = "the phone's, after the office's: KRT-P1",
-                   .isRequired = true},
-                  {.name = "minutes",
-                   .value = "N",
-                   .help = "how long it is good; 10 if not given"}},
-      .arguments = {},
-      .notes =
-          "A token works once. `waystation revoke` at headquarters refuses a lost phone. As a QR "
-          "code on the terminal: ... | qrencode -t ANSIUTF8"};
+  command.form = {.words = "phone issue-token",
+                  .summary = "at an office: makes a token with which a phone joins",
+                  .options = {{.name = "name",
+                               .value = "NAME",
+                               .help = "the phone's, after the office's: KRT-P1",
+                               .isRequired = true},
+                              {.name = "minutes",
+                               .value = "N",
+                               .help = "how long it is good; 10 if not given"}},
+                  .arguments = {},
+                  .notes =
+                      "The web client makes one, too, as a QR code, for technicians. A token works "
+                      "once. `waystation revoke` at headquarters refuses a lost phone. As a QR "
+                      "code on the terminal: ... | qrencode -t ANSIUTF8"};
   command.run = issueToken;
   return command;
 }

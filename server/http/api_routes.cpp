@@ -13,6 +13,7 @@
 #include "server/cases/record_service.h"
 #include "server/http/account_routes.h"
 #include "server/http/file_routes.h"
+#include "server/http/phone_routes.h"
 #include "server/version.h"
 
 namespace waystation::http {
@@ -304,6 +305,7 @@ void addApiRoutes(Router& router, server::Node& node, access::Entrance& entrance
   addFileRoutes(router, node, entrance);
   addQuarantineRoutes(router, node, entrance);
   addAuditRoutes(router, node, entrance);
+  addPhoneRoutes(router, node, entrance, std::move(sources.phoneAwaited));
   addLockRoute(router, node, entrance, std::move(sources.lock));
   router.add("GET", "/api/v1/sync",
              entrance.forPeople(

@@ -17,6 +17,7 @@ struct ApiSources {
   std::function<std::string()> metrics = {};  // GET /metrics, in Prometheus' text format
   std::function<void()> lock = {};            // closes the store, once what is answered is out
   std::function<Json()> warnings = {};        // GET /health: codes
+  std::function<void()> phoneAwaited = {};    // a phone has a token: its port is to answer
 };
 
 // Where nodes join, before they know more than an address.

@@ -59,6 +59,8 @@ constexpr std::array kStatusRules = {
     StatusRule{"node.locked", 503},
     StatusRule{"node.kept", 503},
     StatusRule{"enrolment.request-malformed", 400},
+    StatusRule{"enrolment.not-an-office", 422},
+    StatusRule{"enrolment.phone-malformed", 422},
     StatusRule{"enrolment.*", 403},
     StatusRule{"revocation.*", 400},
     StatusRule{"hub.awaits-reports", 409},

@@ -26,9 +26,13 @@ def main():
         cases = fleet.folder / "cases.csv"
         cases.write_text(CASES)
         headquarters.command("import", "--as", "cases", cases)
+        office = fleet.office("KRT", headquarters)
+        technician = office.add_user("ali", "technician")
         done = subprocess.run(
             ["node", REPOSITORY / "server" / "web" / "e2e" / "run.mjs", "--url",
-             headquarters.url(), "--user", "officer", "--password-file", password],
+             headquarters.url(), "--user", "officer", "--password-file", password,
+             "--office-url", office.url(), "--technician", "ali",
+             "--technician-password-file", technician, *sys.argv[2:]],
             stdin=subprocess.DEVNULL, timeout=PATIENCE_SECONDS, check=False)
         return done.returncode
 

@@ -149,6 +149,29 @@ class Phones : public ::testing::Test {
   RunningNode office_{Role::kOffice, "NBO"};
 };
 
+TEST_F(Phones, ATechnicianLetsOneJoinFromTheBrowser) {
+  access::addAccount(office_.node(), {"ali", "technician"}, server::testing::kPassword);
+  const std::string session = office_.application().entrance().open("ali");
+  Client client(office_.peopleSettings());
+  const auto ask = [&](const std::string& body) {
+    return client.send(
+        "POST", "/api/v1/phone-tokens",
+        {{"Authorization", "Bearer " + session}, {"Content-Type", "application/json"}}, body);
+  };
+  EXPECT_EQ(codeOf(ask("{}")), "enrolment.request-malformed");
+  EXPECT_EQ(codeOf(ask(R"({"phone":1})")), "enrolment.request-malformed");
+  EXPECT_EQ(codeOf(ask(R"({"phone":"MBA-P1"})")), "enrolment.phone-malformed");
+  EXPECT_EQ(office_.application().syncPort(), 0);
+  const ClientResponse made = ask(R"({"phone":"NBO-P1"})");
+  ASSERT_EQ(codeOf(made), "") << made.body;
+  EXPECT_EQ(deeds("phone-token"), 1U);
+  Phone phone(http::parseJson(made.body).at("token").get<std::string>());
+  ASSERT_EQ(codeOf(phone.join(office_)), "");
+  const std::string person = phone.write("Hirsi");
+  EXPECT_EQ(phone.exchange(phone.settings()), "");
+  EXPECT_TRUE(office_.has(person));
+}
+
 TEST_F(Phones, OneJoinsItsOfficeWithATokenAndExchangesWithIt) {
   Phone phone(token());
   ASSERT_EQ(codeOf(phone.join(office_)), "");

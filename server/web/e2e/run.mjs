@@ -1,8 +1,9 @@
 // Drives the client in headless Chromium against a running server:
 //   node e2e/run.mjs --url https://127.0.0.1:PORT --user U --password-file F [--screenshots DIR]
+//     [--office-url https://127.0.0.1:PORT --technician U --technician-password-file F]
 // Prints a line per step and at last "N passed, M failed"; exits 0 if none failed, 1 if any did,
 // 2 on wrong usage. The account must be allowed to write persons and cases, and to lock the server,
-// which is what it does last.
+// which is what it does last. The technician is one of an office, and lets a phone join there.
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -31,6 +32,9 @@ function readOptions() {
         url: { type: 'string' },
         user: { type: 'string' },
         'password-file': { type: 'string' },
+        'office-url': { type: 'string' },
+        technician: { type: 'string' },
+        'technician-password-file': { type: 'string' },
         chromium: { type: 'string', default: '/usr/bin/chromium' },
         screenshots: { type: 'string' },
       },
@@ -57,14 +61,18 @@ class Story {
     this.complaints = [];
   }
 
-  async signIn() {
-    const { page, options } = this;
-    await page.goto(options.url);
+  async enter(page, url, user, password) {
+    await page.goto(url);
     await page.locator('#language').selectOption('en');
-    await page.getByLabel('User name').fill(options.user);
-    await page.getByLabel('Password').fill(this.password);
+    await page.getByLabel('User name').fill(user);
+    await page.getByLabel('Password').fill(password);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('search').waitFor();
+  }
+
+  async signIn() {
+    const { page, options } = this;
+    await this.enter(page, options.url, options.user, this.password);
     Object.assign(this, pickKinds(await this.api.get('/programmes')));
   }
 
@@ -278,6 +286,35 @@ class Story {
     check((await page.locator('.row').count()) === 0, 'records are still on the screen');
   }
 
+  /** At an office, in a window of its own: the code that a phone's camera reads. */
+  async letPhoneJoin() {
+    const { options } = this;
+    const url = options['office-url'];
+    if (url === undefined) return;
+    const page = await this.page.context().newPage();
+    await this.enter(page, url, options.technician, this.technicianPassword);
+    await page.getByRole('link', { name: 'Phones' }).click();
+    const office = (await page.locator('header .office').textContent()).trim();
+    await page.getByLabel('Name of the phone').fill('elsewhere-p1');
+    await page.getByRole('button', { name: 'Make the code' }).click();
+    await page.getByRole('alert').waitFor();
+    await page.getByLabel('Name of the phone').fill(`${office}-p1`);
+    await page.getByRole('button', { name: 'Make the code' }).click();
+    await page.getByRole('img', { name: `${office}-P1 joins` }).waitFor();
+    const token = (await page.locator('.token').textContent()).trim();
+    const words = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
+    check(words.office === `${office}-P1` && words.hq === office, `it is for ${words.office}`);
+    await page.setViewportSize({ width: 320, height: 640 });
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    check(width <= 320, `it is ${width} pixels wide on a screen of 320`);
+    if (options.screenshots) {
+      await page.screenshot({ path: join(options.screenshots, 'phone-320.png'), fullPage: true });
+      await page.setViewportSize({ width: 1280, height: 1000 });
+      await page.screenshot({ path: join(options.screenshots, 'phone.png'), fullPage: true });
+    }
+    await page.close();
+  }
+
   /** The last deed of all: what answers from then on is the locked server. */
   async lockServer() {
     const { page } = this;
@@ -315,6 +352,7 @@ const kSteps = [
   ['fits a screen 320 pixels wide', 'fitPhone'],
   ['turns round for Arabic', 'turnRound'],
   ['signs out', 'signOut'],
+  ['lets a phone join an office by a QR code', 'letPhoneJoin'],
   ['locks the server, which then shows that it is locked', 'lockServer'],
   ['broke no rule of the content policy and threw no error', 'haveNoComplaints'],
 ];
@@ -342,7 +380,8 @@ async function run(story, screenshots) {
 
 const options = readOptions();
 options.url = options.url.replace(/\/+$/, '');
-const password = (await readFile(options['password-file'], 'utf8')).replace(/\r?\n$/, '');
+const readPassword = async (file) => (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
+const password = await readPassword(options['password-file']);
 if (options.screenshots) await mkdir(options.screenshots, { recursive: true });
 const browser = await chromium.launch({
   executablePath: options.chromium,
@@ -352,6 +391,9 @@ const browser = await chromium.launch({
 const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB' });
 context.setDefaultTimeout(kPatienceMilliseconds);
 const story = new Story(await context.newPage(), options, password);
+if (options['office-url']) {
+  story.technicianPassword = await readPassword(options['technician-password-file']);
+}
 story.page.on('pageerror', (error) => story.complaints.push(error.message));
 story.page.on('console', (message) => {
   const text = message.text();

@@ -1,4 +1,5 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/preact';
+import { encode } from 'uqr';
 import { expect, test } from 'vitest';
 import type { Answer } from './fake_api';
 import { kCase, kPerson, show } from './screen';
@@ -364,6 +365,44 @@ test('a second factor is turned on with a QR code and a first code', async () =>
   click('Confirm');
   await screen.findByRole('button', { name: 'Turn on' });
   expect(api.instead.has('PUT /me/totp')).toBe(false);
+});
+
+test('a technician of an office makes the code with which a phone joins', async () => {
+  const token = `wst1.${'eyJleHBpcmVz'.repeat(40)}.MZXW6`;
+  const { api } = show('/phones', (prepared) => {
+    prepared.role = 'technician';
+    prepared.sync = { role: 'office' };
+  });
+  await screen.findByRole('link', { name: 'Phones' });
+  const asked: string[] = [];
+  for (const answer of [
+    { status: 422, body: { code: 'enrolment.phone-malformed', detail: 'Named after its office.' } },
+    { status: 200, body: { phone: 'ADD-P1', token, until: '2026-03-03T08:10:00.000Z' } },
+  ]) {
+    api.instead.set('POST /phone-tokens', () => answer);
+    type('Name of the phone', 'add-p1');
+    click('Make the code');
+    await waitFor(() => expect(api.instead.size).toBe(0));
+    asked.push((await screen.findAllByText(/Named after its office|camera before/))[0]?.textContent ?? '');
+  }
+  expect(asked[0]).toContain('Named after');
+  expect(screen.queryByRole('alert')).toBeNull();
+  const picture = screen.getByRole('img', { name: /ADD-P1 joins/ });
+  const encoded = encode(token, { ecc: 'L', border: 4 });
+  expect(picture.getAttribute('viewBox')).toBe(`0 0 ${encoded.size} ${encoded.size}`);
+  expect(screen.getByText(token)).toBeTruthy();
+});
+
+test.each([
+  ['technician', 'hq'],
+  ['supervisor', 'office'],
+] as const)('a %s at an %s is not led to phones', async (role, node) => {
+  show('/', (prepared) => {
+    prepared.role = role;
+    prepared.sync = { role: node };
+  });
+  await screen.findByRole('search');
+  expect(screen.queryByRole('link', { name: 'Phones' })).toBeNull();
 });
 
 test('a technician sees the accounts and gives roles by programme', async () => {

@@ -11,6 +11,7 @@ import type {
   HistoryAnswer,
   Me,
   Page,
+  PhoneToken,
   Programme,
   RecordAnswer,
   SessionsAnswer,
@@ -117,6 +118,10 @@ export class ApiClient {
 
   async endTotp(password: string): Promise<void> {
     await this.call('POST', '/me/totp/off', { password });
+  }
+
+  phoneToken(phone: string): Promise<PhoneToken> {
+    return this.call<PhoneToken>('POST', '/phone-tokens', { phone });
   }
 
   accounts(signal?: AbortSignal): Promise<AccountsAnswer> {

@@ -82,6 +82,13 @@ export interface TotpAnswer {
   readonly uri: string;
 }
 
+/** With which a phone joins this office, once. */
+export interface PhoneToken {
+  readonly phone: string;
+  readonly token: string;
+  readonly until: string;
+}
+
 export interface SessionsAnswer {
   readonly sessions: readonly {
     readonly id: string;
@@ -277,6 +284,7 @@ export const kDeeds = [
   'share-refused',
   'certificate-renewed',
   'joined',
+  'phone-token',
   'intake-applied',
   'locked',
   'unlocked',

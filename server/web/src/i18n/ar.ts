@@ -316,6 +316,13 @@ export const ar: Messages = {
   'accounts.disabled': 'معطَّل',
   'accounts.disabledHere': 'عطّل المقر الرئيسي هذا الحساب. لا يدخل به أحد.',
   'accounts.since': 'منذ {at}، بواسطة {by}',
+  'phones.title': 'الهواتف',
+  'phones.intro': 'ينضم الهاتف إلى هذا المكتب برمز يُنشأ هنا. ويجب أن يكون الهاتف على شبكة المكتب.',
+  'phones.name': 'اسم الهاتف',
+  'phones.make': 'إنشاء الرمز',
+  'phones.scan': 'اقرأ هذا بكاميرا الهاتف قبل {at}. يصلح مرة واحدة لمن يقرؤه أولًا.',
+  'phones.qr': 'رمز QR ينضم به الهاتف {phone}',
+  'phones.asText': 'الرمز نصًّا للصقه',
 
   'audit.title': 'سجل التدقيق',
   'audit.intro':
@@ -366,6 +373,7 @@ export const ar: Messages = {
   'deed.share-refused': 'رفض تسليم نصفه من مفتاح مكتب',
   'deed.certificate-renewed': 'جدّد شهادة',
   'deed.joined': 'ضمّ مكتبًا أو هاتفًا',
+  'deed.phone-token': 'أنشأ الرمز الذي ينضم به هاتف',
   'deed.intake-applied': 'أدخل ما أرسلته الهواتف أثناء القفل',
   'deed.locked': 'قفل الخادم',
   'deed.unlocked': 'فتح قفل الخادم',

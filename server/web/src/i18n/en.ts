@@ -257,6 +257,15 @@ export const en = {
   'accounts.disabled': 'disabled',
   'accounts.disabledHere': 'Headquarters has disabled this account. Nobody signs in with it.',
   'accounts.since': 'since {at}, by {by}',
+  'phones.title': 'Phones',
+  'phones.intro':
+    'A phone joins this office with a code that is made here. The phone must be in the office’s network.',
+  'phones.name': 'Name of the phone',
+  'phones.make': 'Make the code',
+  'phones.scan':
+    'Read this with the phone’s camera before {at}. It works once; whoever reads it first joins.',
+  'phones.qr': 'Code with which {phone} joins, as a QR code',
+  'phones.asText': 'The code as text, to be pasted',
 
   'audit.title': 'Audit log',
   'audit.intro':
@@ -307,6 +316,7 @@ export const en = {
   'deed.share-refused': 'Refused its half of an office\'s key',
   'deed.certificate-renewed': 'Renewed a certificate',
   'deed.joined': 'Let an office or a phone join',
+  'deed.phone-token': 'Made the code with which a phone joins',
   'deed.intake-applied': 'Took in what phones had sent while it was locked',
   'deed.locked': 'Locked the server',
   'deed.unlocked': 'Unlocked the server',

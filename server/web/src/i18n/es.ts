@@ -262,6 +262,15 @@ export const es: Messages = {
   'accounts.disabledHere':
     'La sede ha desactivado esta cuenta. Nadie puede iniciar sesión con ella.',
   'accounts.since': 'desde {at}, por {by}',
+  'phones.title': 'Teléfonos',
+  'phones.intro':
+    'Un teléfono se une a esta oficina con un código que se crea aquí. Debe estar en la red de la oficina.',
+  'phones.name': 'Nombre del teléfono',
+  'phones.make': 'Crear el código',
+  'phones.scan':
+    'Lea este código con la cámara del teléfono antes de {at}. Sirve una sola vez, para quien lo lea primero.',
+  'phones.qr': 'Código QR con el que {phone} se une a la oficina',
+  'phones.asText': 'El código como texto, para pegarlo',
 
   'audit.title': 'Registro de auditoría',
   'audit.intro':
@@ -312,6 +321,7 @@ export const es: Messages = {
   'deed.share-refused': 'Negó su mitad de la clave de una oficina',
   'deed.certificate-renewed': 'Renovó un certificado',
   'deed.joined': 'Admitió una oficina o un teléfono',
+  'deed.phone-token': 'Creó el código con el que se une un teléfono',
   'deed.intake-applied': 'Recogió lo que los teléfonos enviaron durante el bloqueo',
   'deed.locked': 'Bloqueó el servidor',
   'deed.unlocked': 'Desbloqueó el servidor',

@@ -266,6 +266,15 @@ export const fr: Messages = {
   'accounts.disabled': 'désactivé',
   'accounts.disabledHere': 'Le siège a désactivé ce compte. Personne ne peut s’en servir.',
   'accounts.since': 'depuis le {at}, par {by}',
+  'phones.title': 'Téléphones',
+  'phones.intro':
+    'Un téléphone rejoint ce bureau avec un code créé ici. Il doit se trouver dans le réseau du bureau.',
+  'phones.name': 'Nom du téléphone',
+  'phones.make': 'Créer le code',
+  'phones.scan':
+    'Lisez ce code avec l’appareil photo du téléphone avant {at}. Il sert une seule fois, au premier qui le lit.',
+  'phones.qr': 'Code QR avec lequel {phone} rejoint le bureau',
+  'phones.asText': 'Le code en texte, à coller',
 
   'audit.title': 'Journal d’audit',
   'audit.intro':
@@ -316,6 +325,7 @@ export const fr: Messages = {
   'deed.share-refused': 'A refusé sa moitié de la clé d’un bureau',
   'deed.certificate-renewed': 'A renouvelé un certificat',
   'deed.joined': 'A admis un bureau ou un téléphone',
+  'deed.phone-token': 'A créé le code avec lequel un téléphone rejoint le bureau',
   'deed.intake-applied': 'A repris ce que les téléphones avaient envoyé pendant le verrouillage',
   'deed.locked': 'A verrouillé le serveur',
   'deed.unlocked': 'A déverrouillé le serveur',

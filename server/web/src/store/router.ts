@@ -1,7 +1,7 @@
 import { Observable } from './observable';
 
 /** Screens that have nothing behind their name in the address. */
-const kPlain = ['conflicts', 'link', 'audit', 'account', 'accounts'] as const;
+const kPlain = ['conflicts', 'link', 'audit', 'account', 'accounts', 'phones'] as const;
 type Plain = (typeof kPlain)[number];
 
 export type Route =
@@ -55,6 +55,7 @@ export const paths = {
   audit: '/audit',
   account: '/account',
   accounts: '/accounts',
+  phones: '/phones',
 } as const;
 
 function here(): string {

@@ -12,11 +12,12 @@ import { AppContext, ProgrammesContext, useApp, useTranslator } from './hooks';
 import { LeaveDialog } from './leave_dialog';
 import { LinkPage } from './link_page';
 import { NewRecordPage } from './new_record_page';
+import { PhonesPage } from './phones_page';
 import { RecordPage } from './record_page';
 import { Header, SkipLink } from './shell';
 import { SignInPage } from './sign_in_page';
 
-function Screen() {
+function Screen({ office }: { office: string }) {
   const route = routeOf(useObserved(useApp().router.location));
   const translator = useTranslator();
   switch (route.name) {
@@ -44,6 +45,8 @@ function Screen() {
       return <AccountPage />;
     case 'accounts':
       return <AccountsPage />;
+    case 'phones':
+      return <PhonesPage office={office} />;
     case 'none':
       return (
         <>
@@ -82,7 +85,7 @@ function Body() {
           <SkipLink />
           <Header me={session.me} />
           <main id="content" tabIndex={-1}>
-            <Screen />
+            <Screen office={session.me.office} />
           </main>
           <LeaveDialog />
         </ProgrammesContext.Provider>

@@ -57,7 +57,8 @@ export function Header({ me }: { me: Me }) {
   const app = useApp();
   const translator = useTranslator();
   const route = routeOf(useObserved(app.router.location));
-  const conflicts = useObserved(app.link.link).sync?.conflicts ?? 0;
+  const { sync } = useObserved(app.link.link);
+  const conflicts = sync?.conflicts ?? 0;
   return (
     <header class="top">
       <div class="bar">
@@ -95,6 +96,11 @@ export function Header({ me }: { me: Me }) {
         {seesAccounts(me) && (
           <LinkTo to={paths.accounts} current={route.name === 'accounts'}>
             {translator.text('accounts.title')}
+          </LinkTo>
+        )}
+        {me.role === 'technician' && sync?.role === 'office' && (
+          <LinkTo to={paths.phones} current={route.name === 'phones'}>
+            {translator.text('phones.title')}
           </LinkTo>
         )}
         {me.role === 'data-protection' && (
