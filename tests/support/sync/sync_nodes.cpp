@@ -59,6 +59,11 @@ TestNode::TestNode(std::string name, bool hasHub, std::uint64_t seed, std::strin
 
 void TestNode::restart() {
   const storage::Connections::Lease writer = connections_->writer();
+  // A VACUUM that was interrupted just as it began leaves its database attached; a new process has
+  // nothing attached.
+  if (sqlite3_db_filename(writer->handle(), "vacuum_db") != nullptr) {
+    writer->execute("DETACH vacuum_db");
+  }
   sync::ReplicaSettings settings;
   settings.node = home_.empty() ? name_ : home_;
   settings.hasHub = hasHub_;
