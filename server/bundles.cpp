@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -68,19 +69,22 @@ void takeFromStick(Node& node, std::string_view list) {
 
 std::string besideFor(Node& node, const std::string& to) {
   using sync::FrameType;
-  if (!node.isHeadquarters() && to == access::hubName(node)) {
-    const std::string asked = access::renewalAsked(node);
-    return asked.empty() ? std::string() : sync::encodeFrame(FrameType::kRenewalAsked, asked);
-  }
   std::string frames;
+  if (!node.isHeadquarters() && to == access::hubName(node)) {
+    for (const std::string& asked : access::renewalsAsked(node)) {
+      frames += sync::encodeFrame(FrameType::kRenewalAsked, asked);
+    }
+    return frames;
+  }
   // A list of headquarters that was set back could take the place of one that it has lost: it goes
   // by the link, where it asks for that first.
   const std::string revoked = node.read([](storage::Store& store) {
     return sync::isHeldBack(store) ? std::string() : access::revocationText(store);
   });
   if (!revoked.empty()) frames += sync::encodeFrame(FrameType::kRevocations, revoked);
-  const std::string renewed = access::renewedFor(node, to);
-  if (!renewed.empty()) frames += sync::encodeFrame(FrameType::kRenewed, renewed);
+  for (const std::string& renewed : access::renewedFor(node, to)) {
+    frames += sync::encodeFrame(FrameType::kRenewed, renewed);
+  }
   return frames;
 }
 
@@ -89,8 +93,13 @@ std::string takeBeside(Node& node, const std::string& from, const sync::Frame& f
   if (frame.type == sync::FrameType::kRevocations && !isHub) {
     takeFromStick(node, frame.payload);
   } else if (frame.type == sync::FrameType::kRenewed && !isHub) {
-    if (access::takeRenewal(node, frame.payload)) {
-      return "This office's certificate is renewed.";
+    switch (access::takeRenewal(node, frame.payload)) {
+      case access::Renewed::kOwn:
+        return "This office's certificate is renewed.";
+      case access::Renewed::kDoor:
+        return "What this office shows while it is locked is renewed.";
+      case access::Renewed::kNothing:
+        return {};
     }
   } else if (frame.type == sync::FrameType::kRenewalAsked && isHub) {
     access::signRenewal(node, from, frame.payload);
@@ -121,7 +130,9 @@ sync::BundleNode bundleNode(Node& node, std::vector<std::string>* told) {
       if (frame.type == sync::FrameType::kRevocations) throw;
       text = "A certificate was not renewed: " + std::string(failure.what());
     }
-    if (told != nullptr && !text.empty()) told->push_back(text);
+    const bool isNews = told != nullptr && !text.empty() &&
+                        std::find(told->begin(), told->end(), text) == told->end();
+    if (isNews) told->push_back(text);
   };
   if (node.isHeadquarters()) return bundle;
   access::HubKeys keys = access::hubKeys(node);

@@ -7,6 +7,7 @@
 #include "crypto/hpke.h"
 #include "server/access/hub_share.h"
 #include "server/access/leaf_certificates.h"
+#include "server/access/locked_door.h"
 #include "server/access/phones.h"
 #include "server/access/revocation.h"
 #include "server/audit.h"
@@ -217,6 +218,7 @@ std::string issuePhoneToken(server::Node& office, const std::string& phone, int 
     throw Failure("enrolment.minutes-malformed", "A phone's token is good for 1 to 1440 minutes.");
   }
   phoneAuthority(office);
+  keepLockedFile(office);
   const std::string secret = office.random().bytes(kSecretSize);
   const std::int64_t expires = nowSeconds(office) + validMinutes * 60;
   const Json row = {{"office", phone}, {"expires", expires}};

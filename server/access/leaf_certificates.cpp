@@ -35,8 +35,8 @@ std::int64_t nowSeconds(server::Node& node) {
   return node.clock().nowMs() / 1000;
 }
 
-// {"now"?, "next"?, "door"?}: fingerprints. Beside the leaf's own row, which an exchange that is
-// under way puts back as it had read it.
+// {"now"?, "next"?, "door"?, "doorByStick"?}: fingerprints. Beside the leaf's own row, which an
+// exchange that is under way puts back as it had read it.
 Json rowOf(storage::Store& store, const std::string& leaf) {
   const auto text = store.meta(std::string(kRow) + leaf);
   return text && !text->empty() ? http::parseJson(*text) : Json::object();
@@ -98,8 +98,9 @@ std::string signFor(server::Node& hub, const storage::LeafRow& leaf, const std::
     if (hub.isHeadquarters()) claimHosts(store, leaf.name, hosts);
     Json row = rowOf(store, leaf.name);
     row[use] = crypto::readCertificate(certificate).fingerprintHex;
+    if (std::string_view(use) == "door") row.erase("doorByStick");
     putRow(store, leaf.name, row);
-    if (std::string_view(use) == "door") return;
+    if (std::string_view(use).starts_with("door")) return;
     server::noteDeed(
         store, hub.clock(),
         {"", "certificate-renewed", {}, {{"node", leaf.name}, {"hosts", jsonOf(hosts)}}});
@@ -162,9 +163,18 @@ std::string renewDoor(server::Node& hq, const storage::LeafRow& leaf, const std:
   return signFor(hq, leaf, requestPem, hosts, "door");
 }
 
+std::string renewDoorByStick(server::Node& hq, const storage::LeafRow& leaf,
+                             const std::string& requestPem, const std::vector<std::string>& hosts) {
+  return signFor(hq, leaf, requestPem, hosts, "doorByStick");
+}
+
 void judgeDoor(server::Node& hq, storage::Store& store, const crypto::CertificateFacts& facts) {
   const storage::LeafRow leaf = admitted(store, facts);
-  if (!isNamed(rowOf(store, leaf.name), "door", facts.fingerprintHex)) throw replaced(leaf.name);
+  const Json row = rowOf(store, leaf.name);
+  if (!isNamed(row, "door", facts.fingerprintHex) &&
+      !isNamed(row, "doorByStick", facts.fingerprintHex)) {
+    throw replaced(leaf.name);
+  }
   if (facts.notAfter < nowSeconds(hq)) throw expired(leaf.name);
 }
 

@@ -37,6 +37,9 @@ std::string renewCertificate(server::Node& hub, const storage::LeafRow& leaf,
 // share alone.
 std::string renewDoor(server::Node& hq, const storage::LeafRow& leaf, const std::string& requestPem,
                       const std::vector<std::string>& hosts);
+// By stick, where the answer may never come home: the one before counts beside it.
+std::string renewDoorByStick(server::Node& hq, const storage::LeafRow& leaf,
+                             const std::string& requestPem, const std::vector<std::string>& hosts);
 // Who asks with such a one. Throws as judgeLeaf.
 void judgeDoor(server::Node& hq, storage::Store& store, const crypto::CertificateFacts& facts);
 // At headquarters: the leaf holds this one, and shows it from now on; nothing if it is not the

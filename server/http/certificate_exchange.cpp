@@ -6,6 +6,7 @@
 #include "server/access/entrance.h"
 #include "server/access/hub_share.h"
 #include "server/access/leaf_certificates.h"
+#include "server/access/locked_door.h"
 #include "server/access/phones.h"
 #include "server/http/hub_call.h"
 #include "server/http/json.h"
@@ -109,41 +110,21 @@ bool CertificateKeeper::renewOwn(Client& client) {
   const auto now = std::chrono::steady_clock::now();
   const std::string before = office_.identity().tls.certificatePem;
   const bool isDue = now >= nextOwn_ && access::isDue(before, office_.clock().nowMs() / 1000);
-  const bool hasOthers = office_.read(access::hasOtherHosts);
-  if (!isDue && !hasOthers) return false;
+  if (!isDue && !office_.read(access::hasOtherHosts)) return false;
   const std::vector<std::string> hosts = office_.read(access::ownHosts);
   access::takeOwn(office_, asked(office_, client, kOwn, hosts), hosts);
-  hasOtherHosts_ = hasOtherHosts_ || hasOthers;
   nextOwn_ = now + kBetweenRenewals;
   return true;
 }
 
 void CertificateKeeper::keepDoor(Client& client) {
-  const std::filesystem::path& directory = office_.directory();
-  const server::LockedFile before =
-      server::readLockedFile(directory).value_or(server::LockedFile{});
-  server::LockedFile now = before;
-  now.authorityPem = office_.identity().authorityPem;
-  now.hubName = access::hubName(office_);
-  now.hubSealingKey = access::hubKeys(office_).sealingKey;
-  now.sealingKey = office_.sealingKey().publicKey();
-  now.phoneAuthorityPem = office_.read(access::phoneAuthorityPem);
-  const auto steadyNow = std::chrono::steady_clock::now();
-  const bool isDue = steadyNow >= nextDoor_ && !before.door.certificatePem.empty() &&
-                     access::isDue(before.door.certificatePem, office_.clock().nowMs() / 1000);
-  if (isDue || hasOtherHosts_ || before.door.certificatePem.empty() ||
-      now.authorityPem != before.authorityPem) {
-    now.door = asked(office_, client, kLocked, office_.read(access::ownHosts));
-    hasOtherHosts_ = false;
-    nextDoor_ = steadyNow + kBetweenRenewals;
+  const auto now = std::chrono::steady_clock::now();
+  if (!access::lacksDoor(office_) && (now < nextDoor_ || !access::isDoorDue(office_))) {
+    return access::keepLockedFile(office_);
   }
-  if (now == before) return;
-  server::changeLockedFile(directory, [&](server::LockedFile& file) {
-    // The halves may have been made anew meanwhile.
-    now.boxHalf = file.boxHalf;
-    now.forHub = file.forHub;
-    file = now;
-  });
+  const std::vector<std::string> hosts = office_.read(access::ownHosts);
+  access::takeDoor(office_, asked(office_, client, kLocked, hosts), hosts);
+  nextDoor_ = now + kBetweenRenewals;
 }
 
 void CertificateKeeper::handOverHalf(Client& client) {

@@ -38,7 +38,6 @@ class CertificateKeeper {
   // A clock that is years off would want new certificates at every exchange.
   std::chrono::steady_clock::time_point nextOwn_;
   std::chrono::steady_clock::time_point nextDoor_;
-  bool hasOtherHosts_ = false;  // than what it shows while it is locked
 };
 
 // While the office is locked: asks headquarters for its half of the share.

@@ -215,6 +215,56 @@ TEST_F(CertificatesByStick, AreAskedForSignedAndTakenOverByTheBundlesThatGoAnywa
   EXPECT_EQ(codeOverTheLink(), "");
 }
 
+TEST_F(CertificatesByStick, WhatTheOfficeShowsWhileItIsLockedIsSignedByThemToo) {
+  office_.stop();  // and its own link with it
+  const std::filesystem::path directory = office_.node().directory();
+  std::filesystem::remove(directory / "locked.json");  // as where there never was a line
+  atHq(up());
+  const std::string lost = down();
+  atHq(up());
+  readBundleAt(office_.node(), down());
+  const auto file = server::readLockedFile(directory);
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(crypto::isSignedBy(file->door.certificatePem, file->authorityPem));
+  EXPECT_TRUE(crypto::belongTogether(file->door));
+  EXPECT_EQ(file->hubName, "HQ");
+  EXPECT_EQ(file->sealingKey, office_.node().sealingKey().publicKey());
+  atOffice(lost);
+  EXPECT_EQ(server::readLockedFile(directory), file);
+  EXPECT_TRUE(readBundleAt(hq_.node(), up()).empty()) << "nothing more is due";
+}
+
+// What was signed by stick may never arrive: until the link renews it, both count.
+TEST_F(CertificatesByStick, TheOneShownWhileLockedBeforeCountsUntilTheLinkHasRenewedIt) {
+  office_.stop();  // and its own link with it
+  http::SyncClient before(office_.node());
+  before.syncNow();  // its own
+  before.syncNow();  // and the other
+  const std::filesystem::path directory = office_.node().directory();
+  const std::string first = server::readLockedFile(directory)->door.certificatePem;
+  const auto codeOf = [&](const std::string& certificate) {
+    return hq_.node().read([&](storage::Store& store) {
+      return failureCode(
+          [&] { judgeDoor(hq_.node(), store, crypto::readCertificate(certificate)); });
+    });
+  };
+  setOwnHosts(office_.node(), {"nbo.example.org"});
+  atHq(up());
+  atOffice(down());
+  const std::string second = server::readLockedFile(directory)->door.certificatePem;
+  EXPECT_NE(second, first);
+  EXPECT_EQ(codeOf(first), "");
+  EXPECT_EQ(codeOf(second), "");
+  setOwnHosts(office_.node(), {"nairobi.example.org"});
+  http::SyncClient link(office_.node());
+  link.syncNow();  // its own
+  link.syncNow();  // and the other
+  const std::string third = server::readLockedFile(directory)->door.certificatePem;
+  EXPECT_EQ(codeOf(first), "sync.certificate-replaced");
+  EXPECT_EQ(codeOf(second), "sync.certificate-replaced");
+  EXPECT_EQ(codeOf(third), "");
+}
+
 TEST_F(CertificatesByStick, LostLateAndRepeatedSticksLeaveOneThatCounts) {
   const std::string first = up();
   const std::string again = up();

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "crypto/hash.h"
+#include "server/access/enrolment_by_stick.h"
 #include "server/access/revocation.h"
 #include "server/audit.h"
 #include "server/http/hub_call.h"
@@ -352,6 +353,46 @@ TEST_F(LockedPhones, ThereIsABoundToWhatIsKept) {
   // Nothing else is answered to a phone.
   EXPECT_EQ(codeOf(client.send("GET", "/sync/v1/news?after=0")), "node.locked");
   EXPECT_EQ(codeOf(client.send("POST", "/sync/v1/exchange?name=a&ask=1", {}, "")), "sync.not-kept");
+}
+
+// An office that has only ever exchanged by stick; headquarters answers nobody.
+TEST(PhonesOfAnOfficeWithoutALine, JoinExchangeAreKeptWhileItIsLockedAndAreRevoked) {
+  RunningNode hq(Role::kHeadquarters, "HQ");
+  RunningNode office(Role::kOffice, "NBO");
+  const std::string token = issueToken(hq.node(), "NBO");
+  joinByFile(office.node(), token,
+             answerFile(hq.node(), fileToJoin(office.node(), token), 8444).file, "");
+  const auto carry = [&] {
+    server::testing::readBundleAt(hq.node(), server::testing::bundleFor(office.node(), "HQ"));
+    server::testing::readBundleAt(office.node(), server::testing::bundleFor(hq.node(), "NBO"));
+  };
+  carry();
+  office.start();
+  const std::string phoneToken = issuePhoneToken(office.node(), kPhone);
+  office.application().listenForPhones();
+  Phone phone(phoneToken);
+  ASSERT_EQ(phone.join(office).status, 200);
+  const std::string first = phone.write("Hirsi");
+  EXPECT_EQ(phone.exchange(phone.settings()), "");
+  EXPECT_TRUE(office.has(first));
+
+  const std::filesystem::path directory = office.node().directory();
+  office.stop();
+  const std::string second = phone.write("Otieno");
+  {
+    server::LockedServer locked(office.node().config(), server::readLockedFile(directory),
+                                directory, "127.0.0.1", 0, 0);
+    locked.start();
+    EXPECT_EQ(phone.exchange(phone.settings(locked.phonePort())), "node.kept");
+  }
+  office.start();
+  EXPECT_TRUE(office.has(second));
+  carry();
+  EXPECT_TRUE(hq.has(second));
+
+  revoke(hq.node(), kPhone, "director");
+  carry();
+  EXPECT_EQ(phone.exchange(phone.settings(office.application().syncPort())), "sync.revoked");
 }
 
 }  // namespace
