@@ -16,7 +16,7 @@ constexpr int kRowsAtOnce = 200;
 constexpr int kRecordsAtOnce = 50;
 constexpr std::size_t kItemBytes = 20;  // of an entry without its changes
 // Under one seal. Whoever is given one of them by another hub gets the digests of all.
-constexpr std::size_t kMostPlaces = 128;
+constexpr std::size_t kMostPlaces = 256;
 
 }  // namespace
 

@@ -45,7 +45,7 @@ bool isIdle(const std::string& request, const std::string& answer) {
 }
 
 // The digests of seals that are passed on: one for each change of the frame that was sealed (at
-// most some 128: sync/hub_feed.cpp), whether the leaf gets it or not.
+// most some 256: sync/hub_feed.cpp), whether the leaf gets it or not.
 std::size_t digestBytes(const std::string& request, const std::string& answer) {
   sync::FrameReader reader;
   reader.add(request);
