@@ -201,7 +201,8 @@ void Work::renameRecords(const Renaming& renaming) {
     putRebuilt(row, record);
   }
   for (const std::string& root : roots) resum(root);
-  store_.setMeta(kRenamedKey, names.bytes());
+  // Behind those that an earlier one has left, where the files' database could not be written.
+  store_.setMeta(kRenamedKey, store_.meta(kRenamedKey).value_or("") + names.bytes());
   // The nodes below hold the former ones.
   if (!changed.empty()) {
     for (const storage::LeafRow& leaf : store_.leaves()) refillFeed(*this, leaf);

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/sync_nodes.h"
+#include "tests/support/two_offices.h"
 
 namespace waystation::sync {
 namespace {
@@ -13,22 +13,8 @@ using testing::enrol;
 using testing::exchangeAll;
 using testing::TestNode;
 
-class Durable : public ::testing::Test {
+class Durable : public testing::TwoOffices {
  protected:
-  Durable() {
-    enrol(hq_, nairobi_);
-    enrol(hq_, mombasa_);
-    id_ = hq_.create("case_file", {{"_custody", "\"NBO\""}, {"status", "\"new\""}});
-    settle();
-  }
-
-  void settle() {
-    for (int i = 0; i < 3; ++i) {
-      exchangeAll(hq_, nairobi_);
-      exchangeAll(hq_, mombasa_);
-    }
-  }
-
   // As `waystation backup` does it, once the copy was read back.
   std::string copyHeadquarters() {
     const std::string copy = hq_.copyOfStore();
@@ -54,11 +40,6 @@ class Durable : public ::testing::Test {
     const storage::Connections::Lease reader = node.connections().reader();
     return storage::Store(*reader).record(id.bytes())->upwardSeq;
   }
-
-  TestNode hq_{"HQ", false, 1};
-  TestNode nairobi_{"NBO", true, 2};
-  TestNode mombasa_{"MBA", true, 3};
-  RecordId id_;
 };
 
 TEST_F(Durable, IsNothingWhereHeadquartersNeverMadeACopy) {

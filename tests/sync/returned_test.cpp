@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "sync/seal.h"
-#include "tests/support/sync_nodes.h"
+#include "tests/support/two_offices.h"
 
 namespace waystation::sync {
 namespace {
@@ -17,22 +17,8 @@ using testing::exchangeAll;
 using testing::exchangeCut;
 using testing::TestNode;
 
-class Returned : public ::testing::Test {
+class Returned : public testing::TwoOffices {
  protected:
-  Returned() {
-    enrol(hq_, nairobi_);
-    enrol(hq_, mombasa_);
-    id_ = hq_.create("case_file", {{"_custody", "\"NBO\""}, {"status", "\"new\""}});
-    settle();
-  }
-
-  void settle() {
-    for (int i = 0; i < 3; ++i) {
-      exchangeAll(hq_, nairobi_);
-      exchangeAll(hq_, mombasa_);
-    }
-  }
-
   void expectEqual() {
     settle();
     EXPECT_EQ(exchange(hq_, nairobi_).agreement, Agreement::kAgree);
@@ -42,11 +28,6 @@ class Returned : public ::testing::Test {
       ADD_FAILURE() << "kept aside: " << row.reason << " of " << row.leaf;
     }
   }
-
-  TestNode hq_{"HQ", false, 1};
-  TestNode nairobi_{"NBO", true, 2};
-  TestNode mombasa_{"MBA", true, 3};
-  RecordId id_;
 };
 
 TEST_F(Returned, IsWhatHeadquartersSavedAfterItsBackup) {
