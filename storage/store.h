@@ -183,7 +183,7 @@ class Store {
   std::vector<QuarantineRow> quarantineFor(std::string_view reason);
   void removeQuarantine(std::int64_t id);
   std::vector<QuarantineRow> quarantineOf(std::string_view leaf, int limit);
-  // Those waiting for a change or a record that is here now, oldest first.
+  // Those waiting for a change or a record that is here now or was erased, oldest first.
   std::vector<QuarantineRow> whoseWaitIsOver();
   // The same as a leaf was told.
   void putAside(const AsideRow& row);

@@ -134,13 +134,14 @@ std::vector<QuarantineRow> Store::quarantineOf(std::string_view leaf, int limit)
 }
 
 std::vector<QuarantineRow> Store::whoseWaitIsOver() {
-  Statement statement = db_.statement(
-      std::string(kColumns) +
-      "AS q WHERE state = 1 AND (EXISTS(SELECT 1 FROM chains c "
-      "WHERE c.incarnation = q.awaited_replica AND c.number >= q.awaited_counter) "
-      "OR EXISTS(SELECT 1 FROM journal j WHERE j.replica = q.awaited_replica AND "
-      "j.counter = q.awaited_counter) "
-      "OR EXISTS(SELECT 1 FROM records r WHERE r.id = q.awaited_record)) ORDER BY id");
+  Statement statement =
+      db_.statement(std::string(kColumns) +
+                    "AS q WHERE state = 1 AND (EXISTS(SELECT 1 FROM chains c "
+                    "WHERE c.incarnation = q.awaited_replica AND c.number >= q.awaited_counter) "
+                    "OR EXISTS(SELECT 1 FROM journal j WHERE j.replica = q.awaited_replica AND "
+                    "j.counter = q.awaited_counter) "
+                    "OR EXISTS(SELECT 1 FROM records r WHERE r.id = q.awaited_record) "
+                    "OR EXISTS(SELECT 1 FROM erased e WHERE e.id = q.awaited_record)) ORDER BY id");
   return readRows(statement);
 }
 

@@ -48,6 +48,15 @@ std::optional<std::string> erasureOf(storage::Store& store, const Edit& edit) {
   return root ? store.erasedBy(root->bytes()) : std::nullopt;
 }
 
+// Whether an edit bears a record of an erased root that no certificate names: whoever has not had
+// this birth can't know that what is written to the record later falls under the erasure.
+bool bearsUnnamed(storage::Store& store, const Edit& edit) {
+  const std::optional<RecordId> root = rootOfBirth(edit);
+  const std::optional<std::string> hash = root ? store.erasedBy(root->bytes()) : std::nullopt;
+  const std::optional<storage::ErasureRow> certificate = hash ? store.erasure(*hash) : std::nullopt;
+  return certificate && certificate->body.find(edit.record.bytes()) == std::string::npos;
+}
+
 // What is left of a body; nothing where none of it is concerned, empty where all of it is.
 std::optional<std::string> leftOf(std::string_view body, const Ids& ids) {
   Change change;
@@ -67,6 +76,7 @@ std::optional<std::string> leftOf(std::string_view body, const Ids& ids) {
 struct Cut {
   std::int64_t at = 0;
   std::string left;
+  std::string whole;
 };
 
 // Of what this node only carried for another it knows no records: a child is learnt of by its
@@ -86,7 +96,9 @@ std::vector<Cut> cutsInJournal(storage::Store& store, Ids& ids) {
   std::vector<Cut> cuts;
   store.eachJournal([&](const storage::JournalRow& row) {
     addBornInto(ids, row.body);
-    if (std::optional<std::string> left = leftOf(row.body, ids)) cuts.push_back({row.seq, *left});
+    if (std::optional<std::string> left = leftOf(row.body, ids)) {
+      cuts.push_back({row.seq, *left, row.body});
+    }
   });
   return cuts;
 }
@@ -94,15 +106,20 @@ std::vector<Cut> cutsInJournal(storage::Store& store, Ids& ids) {
 std::vector<Cut> cutsInQuarantine(storage::Store& store, const Ids& ids) {
   std::vector<Cut> cuts;
   for (const storage::QuarantineRow& row : store.quarantine(kAll)) {
-    if (std::optional<std::string> left = leftOf(row.body, ids)) cuts.push_back({row.id, *left});
+    if (std::optional<std::string> left = leftOf(row.body, ids)) {
+      cuts.push_back({row.id, *left, row.body});
+    }
   }
   return cuts;
 }
 
-// The hub proves a link by the whole change: a part of one goes only once the hub has it.
+// The hub proves a link by the whole change: a part of one goes only once the hub has it. So does a
+// birth by which the hub learns what else is erased.
 bool mustWait(Work& work, const Cut& cut, std::int64_t acknowledged) {
-  return work.replica().hasHub() && !cut.left.empty() && cut.at > acknowledged &&
-         work.store().upwardOfSeq(cut.at).has_value();
+  storage::Store& store = work.store();
+  return work.replica().hasHub() && cut.at > acknowledged &&
+         (!cut.left.empty() || bearsErased(store, decodeChange(cut.whole))) &&
+         store.upwardOfSeq(cut.at).has_value();
 }
 
 std::size_t destroy(Work& work, const std::vector<RecordId>& named, const std::string& hash) {
@@ -221,13 +238,29 @@ bool touchesErased(storage::Store& store, const Change& change) {
                      [&](const Edit& edit) { return erasureOf(store, edit).has_value(); });
 }
 
+Change leftOf(storage::Store& store, Change change) {
+  if (!store.hasErased()) return change;
+  std::erase_if(change.edits, [&](const Edit& edit) { return erasureOf(store, edit).has_value(); });
+  return change;
+}
+
+bool bearsErased(storage::Store& store, const Change& change) {
+  return std::any_of(change.edits.begin(), change.edits.end(),
+                     [&](const Edit& edit) { return bearsUnnamed(store, edit); });
+}
+
 Change withoutErased(Work& work, Change change) {
   storage::Store& store = work.store();
   if (!store.hasErased()) return change;
   std::erase_if(change.edits, [&](const Edit& edit) {
     const std::optional<std::string> hash = erasureOf(store, edit);
     if (!hash) return false;
-    store.addErased(edit.record.bytes(), *hash);
+    if (!store.erasedBy(edit.record.bytes())) {
+      store.addErased(edit.record.bytes(), *hash);
+      for (const Cut& cut : cutsInQuarantine(store, {edit.record})) {
+        store.cutQuarantine(cut.at, cut.left);
+      }
+    }
     store.countDestroyed(*hash, 1, true);
     return true;
   });
@@ -246,9 +279,7 @@ bool sweepWaiting(Work& work, std::int64_t acknowledgedSeq) {
   for (const std::int64_t seq : store.erasureWaiting()) {
     if (seq > acknowledgedSeq) continue;
     if (const std::optional<storage::JournalRow> entry = store.journal(seq)) {
-      Change change = decodeChange(entry->body);
-      std::erase_if(change.edits,
-                    [&](const Edit& edit) { return erasureOf(store, edit).has_value(); });
+      const Change change = leftOf(store, decodeChange(entry->body));
       store.cutJournal(seq, change.edits.empty() ? "" : encodeChange(change));
     }
     store.removeErasureWaiting(seq);

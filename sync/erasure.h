@@ -45,10 +45,15 @@ ErasureCounts eraseForGood(Work& work, const crypto::SigningKey& key, const std:
 bool takeCertificates(Work& work, std::string_view headquartersKey,
                       const std::vector<ErasureCertificate>& certificates);
 
-// The change without edits of what was erased, which are counted as come late; children of erased
-// roots that are born in it are remembered as erased.
+// The change without edits of what was erased.
+Change leftOf(storage::Store& store, Change change);
+// The same; what goes is counted as come late, and children of erased roots that are born in it are
+// remembered as erased.
 Change withoutErased(Work& work, Change change);
 bool touchesErased(storage::Store& store, const Change& change);
+// Whether a record is born in it into an erased root, and named by no certificate: other nodes
+// learn by this birth alone that the record is erased.
+bool bearsErased(storage::Store& store, const Change& change);
 
 // Over the names of all certificates held: equal sums, equal sets.
 StateSum erasureSum(storage::Store& store);

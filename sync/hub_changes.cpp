@@ -36,15 +36,6 @@ bool mayWriteUnder(storage::Store& store, ReplicaId replica, const storage::Devi
                      [&](const auto& row) { return row.home == device.name; });
 }
 
-// The change without edits of what was erased.
-Change leftOf(storage::Store& store, Change change) {
-  if (!touchesErased(store, change)) return change;
-  std::erase_if(change.edits, [&](const Edit& edit) {
-    return touchesErased(store, {change.dot, change.time, change.author, {edit}});
-  });
-  return change;
-}
-
 void countLate(Work& work, const Change& change) {
   static_cast<void>(withoutErased(work, change));
 }
@@ -238,12 +229,14 @@ void HubExchange::ahead(const std::vector<Change>& copies) {
   work.commit();
 }
 
-// Of what was erased nothing comes in, nor is it kept aside: the link stands by its digest.
+// Of what was erased nothing comes in, nor is it kept aside: the link stands by its digest. A birth
+// by which the next hub learns what else is erased goes on to it, and is gone from here then.
 void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& received,
                         std::string_view whole) {
   storage::Store& store = work.store();
   const Change change = leftOf(store, received);
-  if (change.edits.empty()) {
+  const bool isGone = change.edits.empty();
+  if (isGone && !(replica_.hasHub() && bearsErased(store, received))) {
     countLate(work, received);
     return;
   }
@@ -272,7 +265,9 @@ void HubExchange::letIn(Work& work, const Arrival& arrival, const Change& receiv
   }
   if (judgement.letsIn() && !origin.carry) judgement = judge(work, origin.leaf, under, change);
   if (!judgement.letsIn() && arrival.isAhead) return;
+  origin.carry = origin.carry || isGone;
   if (!judgement.letsIn() || origin.carry) countLate(work, received);
+  if (!judgement.letsIn() && isGone) return;
   if (!judgement.letsIn()) {
     const bool isWhole = origin.proof && body == whole;
     keepAside(work, carrier, under, change, judgement,

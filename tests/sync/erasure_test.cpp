@@ -6,6 +6,7 @@
 
 #include "crypto/failure.h"
 #include "sync/healing.h"
+#include "sync/quarantine.h"
 #include "tests/support/sync_nodes.h"
 
 namespace waystation::sync {
@@ -137,11 +138,12 @@ struct Erasing : Tree {
   }
 
   // The person and the case that stays, in one change.
-  void editBoth(TestNode& node) {
+  void editBoth(TestNode& node) { editWithOther(node, person); }
+  void editWithOther(TestNode& node, const RecordId& id) {
     const storage::Connections::Lease writer = node.connections().writer();
     Work work(node.replica(), *writer);
     DraftEdit erased;
-    erased.record = person;
+    erased.record = id;
     erased.sawCurrent = true;
     erased.writes = {{"name", named("both")}};
     DraftEdit kept;
@@ -152,6 +154,16 @@ struct Erasing : Tree {
     work.commit();
   }
 };
+
+// By the list kept beside the store, before anything else has gone up or down.
+void tellOfErasures(Tree& nodes, TestNode& office) {
+  const storage::Connections::Lease reader = nodes.hq.connections().reader();
+  storage::Store store(*reader);
+  const storage::Connections::Lease writer = office.connections().writer();
+  Work work(office.replica(), *writer);
+  takeErasureText(work, exportErasures(store, nodes.hq.replica()));
+  work.commit();
+}
 
 TEST(Erasure, ReachesEveryReplicaAndLeavesNoByteOfTheWordsAnywhere) {
   Erasing nodes;
@@ -254,6 +266,58 @@ TEST(Erasure, KeepsTheOtherPartOfAChangeThatAPhoneSendsAfterItsOfficeHasErased) 
   nodes.expectAgreement();
   EXPECT_EQ(exchangeAll(nodes.nbo(), phone).agreement, Agreement::kAgree);
   expectChainFollows(nodes.nbo());
+}
+
+// Only who has had the child's birth knows that it goes with the person.
+TEST(Erasure, OfAChildThatHeadquartersNeverHeardOfKeepsTheOtherPartOfItsChanges) {
+  for (const bool isBirthAtOffice : {false, true}) {
+    Erasing nodes;
+    TestNode phone("NBO-P1", true, 60, "NBO");
+    enrol(nodes.nbo(), phone);
+    exchangeAll(nodes.nbo(), phone);
+    const RecordId child = phone.create("note", {{"name", named("born late")}}, nodes.person);
+    if (isBirthAtOffice) exchangeAll(nodes.nbo(), phone);
+    nodes.editWithOther(phone, child);
+    nodes.erase({nodes.person});
+    tellOfErasures(nodes, nodes.nbo());
+    ASSERT_FALSE(nodes.nbo().record(nodes.person));
+    exchangeAll(nodes.nbo(), phone);
+    nodes.settle();
+    EXPECT_EQ(nodes.hq.record(nodes.other)->value("name"), "\"both\"");
+    EXPECT_TRUE(nodes.hq.quarantine().empty());
+    exchangeAll(nodes.nbo(), phone);
+    nodes.settle();
+    nodes.expectGoneEverywhere();
+    EXPECT_FALSE(nodes.holdsWord(phone));
+    nodes.expectAgreement();
+    EXPECT_EQ(exchangeAll(nodes.nbo(), phone).agreement, Agreement::kAgree);
+    expectChainFollows(nodes.nbo());
+    EXPECT_EQ(nodes.receipts().size(), 3U);
+  }
+}
+
+// What was kept aside for want of a birth comes in without what the birth shows to be erased.
+TEST(Erasure, OfAChildWhoseBirthComesLaterLetsInWhatWaitedForIt) {
+  Erasing nodes;
+  const RecordId child = nodes.nbo().create("note", {{"name", named("born late")}}, nodes.person);
+  nodes.erase({nodes.person});
+  Change change{{777, 1}, 5, "x@NBO", {{child, {{"name", {}, named("aside")}}}}};
+  change.edits.push_back({nodes.other, {{"came", {}, "\"yes\""}}});
+  sortEdits(change);
+  {
+    const storage::Connections::Lease writer = nodes.hq.connections().writer();
+    Work work(nodes.hq.replica(), *writer);
+    keepAside(work, *work.store().leafByName("NBO"), change.dot, change,
+              {"birth-is-missing", Awaited{{}, child}}, {});
+    work.commit();
+  }
+  exchangeAll(nodes.hq, nodes.nbo());
+  EXPECT_EQ(nodes.hq.record(nodes.other)->value("came"), "\"yes\"");
+  ASSERT_EQ(nodes.hq.quarantine().size(), 1U);
+  EXPECT_EQ(nodes.hq.quarantine()[0].state, storage::QuarantineState::kReleased);
+  nodes.settle();
+  nodes.expectGoneEverywhere();
+  nodes.expectAgreement();
 }
 
 TEST(Erasure, WinsOverAHandOverThatIsUnderWay) {
