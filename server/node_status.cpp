@@ -77,6 +77,15 @@ void addHealings(Json& status, storage::Store& store) {
   }
 }
 
+// At headquarters what waits to go down is told office by office.
+void addBacklogs(Json& status, storage::Store& store, bool isHeadquarters) {
+  const sync::LeafState state = sync::readLeafState(store);
+  status["backlogUp"] = isHeadquarters ? 0 : store.countUpwardAfter(state.acknowledgedSeq);
+  if (isHeadquarters) return;
+  const std::optional<std::uint64_t> toCome = state.toCome();
+  status["backlogDown"] = toCome ? Json(*toCome) : Json(nullptr);
+}
+
 }  // namespace
 
 Json timeOrNull(std::int64_t milliseconds) {
@@ -100,9 +109,7 @@ Json statusOf(Node& node) {
     status["state"] = "not-enrolled";
   }
   node.read([&](storage::Store& store) {
-    status["backlogUp"] = node.isHeadquarters()
-                              ? 0
-                              : store.countUpwardAfter(sync::readLeafState(store).acknowledgedSeq);
+    addBacklogs(status, store, node.isHeadquarters());
     status["conflicts"] = store.countConflicts();
     status["quarantined"] = store.countQuarantine();
     status["records"] = store.countRecords("");

@@ -62,9 +62,9 @@ enum class Standing { kNone, kWorks, kCustodian };
 Standing standingOn(storage::Store& store, const storage::LeafRow& leaf, const std::string& root) {
   // What it wrote before it heard that the case had gone is taken.
   if (store.isReleasing(leaf.leaf, root)) return Standing::kCustodian;
-  const std::optional<storage::RootRow> row = store.root(root);
-  if (!row || !store.inScope(leaf.leaf, root)) return Standing::kNone;
-  return row->custody == leaf.name ? Standing::kCustodian : Standing::kWorks;
+  if (!store.inScope(leaf.leaf, root)) return Standing::kNone;
+  const bool isCustodian = store.root(root).value().custody == leaf.name;
+  return isCustodian ? Standing::kCustodian : Standing::kWorks;
 }
 
 bool seesItself(const Change& change, const Context& seen) {
@@ -125,11 +125,10 @@ RecordId rootOf(const Edit& edit) {
   return edit.record;
 }
 
-// It came before, in part.
+// It came before, in part. What is held has been born.
 bool isBirthOf(const storage::RecordRow& row, const Dot& dot) {
   const Record record = decodeState(RecordId::fromBytes(row.id), row.state);
-  const Field* kind = record.field(kKindField);
-  return kind != nullptr && kind->front().dot == dot;
+  return record.field(kKindField)->front().dot == dot;
 }
 
 std::string kindOf(const Edit& birth) {

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kWorthPassingBytes = 16 * 1024;
 
 // In `meta`: incarnation(8) varint(number) prefix(8) varint(seq) epoch(8) varint(number) string
-// string(announced).
+// string(announced) varint(feed head).
 std::string stateKey(const std::string& hub) {
   return hub.empty() ? "hub.state" : "hub.state." + hub;
 }
@@ -33,6 +33,7 @@ void writeLeafState(storage::Store& store, const std::string& hub, const LeafSta
   writer.varint(state.feed.number);
   writer.string(state.feed.within);
   writer.string(state.announced);
+  writer.varint(state.feedHead);
   store.setMeta(stateKey(hub), writer.bytes());
 }
 
@@ -48,8 +49,14 @@ LeafState readLeafState(storage::Store& store, const std::string& hub) {
     state.feed.number = reader.varint();
     state.feed.within = reader.string();
     if (!reader.atEnd()) state.announced = reader.string();
+    if (!reader.atEnd()) state.feedHead = reader.varint();
   }
   return state;
+}
+
+std::optional<std::uint64_t> LeafState::toCome() const {
+  if (feed.epoch == 0) return std::nullopt;
+  return feedHead > feed.number ? feedHead - feed.number : 0;
 }
 
 LeafExchange::LeafExchange(Replica& replica, storage::Connections& connections,
@@ -176,6 +183,9 @@ void LeafExchange::welcome(const Welcome& welcome) {
     store.addFeedEpoch(0, {state.feed.epoch, 0});
   }
   state.announced = welcome.rewind ? "" : announcing_;
+  state.feedHead = feedHead_ = welcome.feedHead;
+  // What begins to come now is written with its first frame.
+  const bool mayBeWhole = before.toCome() != 0 && state.toCome() != before.toCome();
   for (const std::string& root : receipts_) store.removeReceipt(root);
   const bool heard = noteReported(store, reportedErasures_);
   const bool healed = !healingFrames_.empty() && clearNextHealing(store);
@@ -183,7 +193,7 @@ void LeafExchange::welcome(const Welcome& welcome) {
   const bool moved =
       healed || noted || heard || returned || !(state.acknowledged == before.acknowledged) ||
       state.acknowledgedSeq != before.acknowledgedSeq || !(state.feed == before.feed) ||
-      state.announced != before.announced || !receipts_.empty();
+      state.announced != before.announced || mayBeWhole || !receipts_.empty();
   if (moved) {
     writeLeafState(store, hub_, state);
     work.commit();

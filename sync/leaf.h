@@ -25,8 +25,12 @@ namespace waystation::sync {
 struct LeafState {
   Position acknowledged;             // what the hub said it has
   std::int64_t acknowledgedSeq = 0;  // the same as a journal entry: all up to it is at the hub
-  FeedCursor feed;
+  FeedCursor feed;                   // how far this node has it
   std::string announced;  // hash of what the hub knows of the nodes below this one; empty: none
+  std::uint64_t feedHead = 0;  // the number of the feed's last entry, as the hub said it last
+
+  // Entries that have not come yet; nothing: the hub has never fed this node.
+  std::optional<std::uint64_t> toCome() const;
 };
 // `hub`: its name where a node has more than one, a phone that is a guest at other offices.
 LeafState readLeafState(storage::Store& store, const std::string& hub = "");
@@ -126,6 +130,7 @@ class LeafExchange {
   FrameReader frames_;
   PackedFrameReader unpack_;
   std::uint64_t feedEpoch_ = 0;
+  std::uint64_t feedHead_ = 0;
   std::optional<SealNotice> seal_;               // of the frame of the feed that follows
   CarriedSeals sealsFromAbove_;                  // over its changes, of hubs above this one's
   std::optional<std::vector<FeedCursor>> lost_;  // what the hub says it has lost

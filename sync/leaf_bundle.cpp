@@ -116,11 +116,13 @@ void LeafExchange::welcomeByBundle(const Welcome& welcome) {
   if (isAhead) state.feed = from;
   if (from.epoch != before.feed.epoch && from.epoch != 0) store.addFeedEpoch(0, {from.epoch, 0});
   bundleIsOld_ = bundleIsOld_ || welcome.feedHead < state.feed.number;
+  state.feedHead = feedHead_ = std::max(state.feedHead, welcome.feedHead);
   const bool isComparable = !bundleIsOld_ && welcome.feedHead == state.feed.number &&
                             store.countUpwardAfter(state.acknowledgedSeq) == 0;
   if (isComparable) outcome_.agreement = welcome.agreement;
   noteAgreement(work, kHubPeer, outcome_.agreement);
-  if (!(state.acknowledged == before.acknowledged) || !(state.feed == before.feed)) {
+  if (!(state.acknowledged == before.acknowledged) || !(state.feed == before.feed) ||
+      state.toCome() != before.toCome()) {
     writeLeafState(store, hub_, state);
   }
   work.commit();

@@ -107,6 +107,7 @@ void LeafExchange::applyFeed(const FeedFrame& frame) {
   LeafState state = readLeafState(work.store(), hub_);
   state.feed = frame.after;
   state.feed.epoch = feedEpoch_;
+  state.feedHead = feedHead_;
   writeLeafState(work.store(), hub_, state);
   work.commit();
 }

@@ -35,6 +35,16 @@ std::string linkSentence(const Json& status) {
   return "No connection to headquarters now. " + last + ". Work goes on; nothing is lost.";
 }
 
+// What people look for and do not find may be on its way.
+std::string toComeSentence(const Json& status) {
+  const auto toCome = status.find("backlogDown");
+  if (toCome == status.end()) return {};
+  if (toCome->is_null()) return "Nothing has come from headquarters yet.";
+  if (*toCome == 0) return {};
+  return counted(toCome->get<std::int64_t>(), "change has", "changes have") +
+         " not come from headquarters yet; the records here are not complete.";
+}
+
 std::string budgetSentence(const Json& status) {
   if (!status.contains("lineBudget") || !status["lineBudget"].is_object()) return {};
   const auto bytes = status["lineBudget"].at("bytes").get<std::uint64_t>();
@@ -142,6 +152,7 @@ std::vector<std::string> sentencesOf(const Json& status) {
   };
   if (status.value("role", "") == "office") {
     lines.push_back(counted(number("backlogUp"), "change waits", "changes wait") + " to go up.");
+    lines.push_back(toComeSentence(status));
     lines.push_back(agreeSentence(status));
     lines.push_back(budgetSentence(status));
   }

@@ -146,6 +146,9 @@ class Beside(program.ProgramTest):
             status = json.loads(self.assertDone(node.run("status", "--json", passphrase=False)))
             self.assertTrue(status["up"])
             self.assertEqual(status["backlogUp"], 2)  # the account's record and the person
+            self.assertIsNone(status["backlogDown"])
+            self.assertIn("Nothing has come from headquarters yet",
+                          self.assertDone(node.run("status", passphrase=False)))
             self.assertDone(node.run("check", passphrase=False))
             self.assertDone(node.run("reindex", passphrase=False))
             self.assertDone(node.run("sync", "pause", passphrase=False))

@@ -78,6 +78,7 @@ TEST_F(SyncLink, AgreesWithHeadquartersWhenNothingIsLeft) {
   const Json status = office_.application().status();
   EXPECT_EQ(status["state"], "connected");
   EXPECT_EQ(status["backlogUp"], 0);
+  EXPECT_EQ(status["backlogDown"], 0);
   EXPECT_EQ(status["records"], 1);
   EXPECT_GT(status["certificateDays"].get<int>(), 80);
   const Json hub = hq_.application().status();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/failure.h"
+#include "sync/deletion.h"
 #include "sync/frame.h"
 #include "tests/support/sync_nodes.h"
 
@@ -106,6 +107,9 @@ class Admission : public ::testing::Test {
   }
 
   Edit edit(const RecordId& id, const Write& write) { return {id, {write}}; }
+  storage::LeafRow leafOf(Work& work, const std::string& name) {
+    return work.store().leafByName(name).value();
+  }
 
   TestNode hq_{"HQ", false, 1};
   TestNode nairobi_{"NBO", true, 2};
@@ -169,6 +173,61 @@ TEST_F(Admission, RefusesAWriteThatHasSeenWhatAnotherOfficeHasNotSent) {
   expectRefused(hostile_.next({edit(id, {"a", seen, "1"})}), "seen-is-beyond-what-is-held");
 }
 
+// Two replicas would be in different states by the order in which they hear of the two writes.
+TEST_F(Admission, RefusesAWriteThatHasSeenAnotherButNotWhatThatHadSeen) {
+  const RecordId id =
+      hq_.create("case_file", {{"_custody", "\"NBO\""}, {"_scope", "[\"MBA\"]"}, {"a", "\"hq\""}});
+  exchangeAll(hq_, mombasa_);
+  mombasa_.edit(id, "a", "\"m\"");
+  exchangeAll(hq_, mombasa_);
+  Context seen;
+  seen.add({mombasa_.replica().incarnation(), 1, {}});
+  expectRefused(hostile_.next({edit(id, {"a", seen, "1"})}), "seen-is-not-closed");
+}
+
+// Its chain was lost, and the change came home by itself: what is held can be seen.
+TEST_F(Admission, LetsInAWriteThatHasSeenWhatIsHeldBeyondTheChain) {
+  const RecordId id = hq_.create("case_file", {{"_custody", "\"NBO\""}, {"_scope", "[\"MBA\"]"}});
+  exchangeAll(hq_, mombasa_);
+  mombasa_.edit(id, "a", "\"m\"");
+  exchangeAll(hq_, mombasa_);
+  const Dot beyond{mombasa_.replica().incarnation(), 7};
+  {
+    const storage::Connections::Lease writer = hq_.connections().writer();
+    Work work(hq_.replica(), *writer);
+    work.apply({beyond, 2000, "said@MBA", {edit(id, {"b", {}, "1"})}}, leafOf(work, "MBA").leaf,
+               {});
+    work.commit();
+  }
+  Context seen;
+  seen.add({beyond.replica, beyond.counter, {}});
+  EXPECT_EQ(hostile_.send({hostile_.next({edit(id, {"b", seen, "2"})})}), 0U);
+  EXPECT_EQ(hq_.record(id)->value("b"), "2");
+}
+
+TEST_F(Admission, RefusesADeletionThatIsNoneOrHasReadWhatNobodyWrote) {
+  const RecordId id = hq_.create("case_file", {{"_custody", "\"NBO\""}});
+  EXPECT_EQ(hostile_.send({hostile_.next({edit(id, {"_deleted", {}, "\"no tag\""})})}), 1U);
+  EXPECT_EQ(hq_.quarantine().at(0).reason, "deletion-is-malformed");
+  Context seen;
+  seen.add({hq_.replica().incarnation(), 1'000'000, {}});
+  const std::string future = deletionValue({{"a", seen}});
+  EXPECT_EQ(hostile_.send({hostile_.next({edit(id, {"_deleted", {}, future})})}), 1U);
+  EXPECT_EQ(hq_.quarantine().at(0).reason, "seen-was-never-written");
+  EXPECT_FALSE(isHidden(*hq_.record(id)));
+  EXPECT_EQ(hostile_.send({hostile_.next({edit(id, {"_deleted", {}, deletionValue({})})})}), 0U);
+  EXPECT_TRUE(isHidden(*hq_.record(id)));
+}
+
+// An office that only works on a case asks for no hand-over of it.
+TEST_F(Admission, RefusesAHandOverAskedForByAnotherThanTheCustodian) {
+  const RecordId id = hq_.create("case_file", {{"_custody", "\"MBA\""}, {"_scope", "[\"NBO\"]"}});
+  Edit asks = Hostile::birth(1, id);
+  asks.writes[0].value = "\"handover\"";
+  asks.writes.push_back({"to", {}, "\"NBO\""});
+  expectRefused(hostile_.next({asks}), "field-is-the-custodians");
+}
+
 TEST_F(Admission, RefusesCustodyWrittenByAnOffice) {
   Edit born = Hostile::birth(1);
   born.writes.push_back({"_custody", {}, "\"MBA\""});
@@ -200,6 +259,35 @@ TEST_F(Admission, RefusesARecordBornUnderAnotherName) {
 TEST_F(Admission, RefusesASecondBirth) {
   hostile_.send({hostile_.next({Hostile::birth(1)})});
   expectRefused(hostile_.next({Hostile::birth(1)}), "born-twice");
+}
+
+// A part of it had come before, such as by healing: its birth is no second one.
+TEST_F(Admission, LetsInAChangeOfWhichAPartCameBefore) {
+  Edit born = Hostile::birth(1);
+  born.writes.push_back({"a", {}, "1"});
+  const Change whole = hostile_.next({born});
+  {
+    const storage::Connections::Lease writer = hq_.connections().writer();
+    Work work(hq_.replica(), *writer);
+    work.apply({whole.dot, whole.time, whole.author, {Hostile::birth(1)}}, leafOf(work, "NBO").leaf,
+               {});
+    work.commit();
+  }
+  EXPECT_EQ(hostile_.send({whole}), 0U);
+  EXPECT_EQ(hq_.record({Hostile::kReplica, 1})->value("a"), "1");
+}
+
+TEST_F(Admission, RefusesARecordBornIntoARootThatIsMissing) {
+  expectRefused(hostile_.next({Hostile::birth(1, RecordId{777, 1})}), "birth-is-missing");
+}
+
+TEST_F(Admission, RefusesALinkOfAnotherReplicaThanTheChange) {
+  const storage::Connections::Lease writer = hq_.connections().writer();
+  Work work(hq_.replica(), *writer);
+  const Change change = hostile_.next({Hostile::birth(1)});
+  const storage::LeafRow leaf = leafOf(work, "NBO");
+  EXPECT_EQ(judge(work, leaf, {777, 1}, change).reason, "replica-is-foreign");
+  EXPECT_TRUE(judge(work, leaf, change.dot, change).letsIn());
 }
 
 TEST_F(Admission, RefusesAnEditOfARecordWhoseBirthIsMissing) {

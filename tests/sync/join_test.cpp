@@ -174,6 +174,7 @@ TEST(Sums, AddAndSubtractWithCarry) {
   subtractFrom(sum, one);
   EXPECT_EQ(sum, (StateSum{UINT64_MAX, UINT64_MAX}));
   EXPECT_EQ(sumFromBytes(sumBytes({1, 2})), (StateSum{1, 2}));
+  EXPECT_THROW(sumFromBytes("fifteen bytes.."), Failure);
 }
 
 }  // namespace

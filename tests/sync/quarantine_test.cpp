@@ -39,6 +39,18 @@ class Quarantine : public ::testing::Test {
     poisoned_ = change.dot;
   }
 
+  // The same of a birth: no office says itself who holds what it bears.
+  RecordId poisonBirth(const std::optional<RecordId>& root) {
+    const storage::Connections::Lease writer = nairobi_.connections().writer();
+    Replica wrong(*writer, nairobi_.clock(), nairobi_.random(), {"NBO", true, {}, {}});
+    Work work(wrong, *writer);
+    Edit edit{{wrong.incarnation(), 1}, {{"_custody", {}, "\"MBA\""}, {"_kind", {}, "\"note\""}}};
+    if (root) edit.writes.push_back({"_root", {}, referenceValue(*root)});
+    work.apply({{wrong.incarnation(), 1}, 7, "tester@NBO", {edit}}, 1);
+    work.commit();
+    return edit.record;
+  }
+
   void settle(const std::function<void(Work&, std::int64_t)>& act) {
     const storage::Connections::Lease writer = hq_.connections().writer();
     Work work(hq_.replica(), *writer);
@@ -139,6 +151,22 @@ TEST_F(Quarantine, DiscardedByAPersonIsTakenBackAtTheOfficeAndBothAgree) {
   EXPECT_EQ(nairobi_.record(id_)->value("status"), "\"after\"");
   ASSERT_EQ(asideAt(nairobi_).size(), 1U);
   EXPECT_EQ(asideAt(nairobi_)[0].state, QuarantineState::kDiscarded);
+}
+
+// A note of a case, and a case: both go from the office with their births.
+TEST_F(Quarantine, DiscardedByAPersonTakesBackTheRecordsThatWereBornInIt) {
+  std::vector<RecordId> born;
+  for (const std::optional<RecordId>& root : {std::optional(id_), std::optional<RecordId>()}) {
+    born.push_back(poisonBirth(root));
+    nairobi_.restart();
+    exchangeAll(hq_, nairobi_);
+    ASSERT_TRUE(nairobi_.record(born.back()));
+    settle([](Work& work, std::int64_t id) { discardAside(work, id, "grace", "a mistake"); });
+    expectAgreement();
+    EXPECT_FALSE(nairobi_.record(born.back()));
+    EXPECT_FALSE(hq_.record(born.back()));
+  }
+  EXPECT_TRUE(nairobi_.record(id_));
 }
 
 TEST_F(Quarantine, OnceSettledStaysSettled) {

@@ -246,6 +246,38 @@ TEST_F(Scope, SendsACreatedRecordOnce) {
   EXPECT_EQ(outcome.changesDown, 1U);
 }
 
+// People conclude from what they do not find: they are told while something is still to come.
+TEST_F(Scope, SaysHowMuchHasNotComeYetUntilTheLastPieceHas) {
+  const auto toCome = [&] {
+    const storage::Connections::Lease reader = nairobi_.connections().reader();
+    storage::Store store(*reader);
+    return readLeafState(store).toCome();
+  };
+  EXPECT_EQ(toCome(), std::nullopt);
+  const auto createThirty = [&] {
+    for (int i = 0; i < 30; ++i) {
+      const std::string text = jsonString(std::string(3000, static_cast<char>('A' + i)));
+      hq_.create("case_file", {{"_custody", "\"NBO\""}, {"text", text}});
+    }
+  };
+  createThirty();
+  exchangeCut(hq_, nairobi_, {.downBytes = 20'000});
+  const std::optional<std::uint64_t> some = toCome();
+  ASSERT_TRUE(some);
+  EXPECT_GT(*some, 0U);
+  EXPECT_LT(*some, 30U);
+  exchangeAll(hq_, nairobi_);
+  EXPECT_EQ(toCome(), 0U);
+  createThirty();
+  EXPECT_EQ(toCome(), 0U) << "it has not heard of them";
+  // An exchange that the line cut behind its first frames.
+  exchangeCut(hq_, nairobi_, {.answerBytes = 6000, .downBytes = 2000});
+  exchangeCut(hq_, nairobi_, {.downBytes = 2000});
+  EXPECT_GT(toCome().value(), 0U);
+  settle();
+  EXPECT_EQ(toCome(), 0U);
+}
+
 TEST_F(Scope, BringsARootOfThreeThousandRecordsOverManyCutAnswers) {
   const RecordId root = hq_.create("case_file", {{"_custody", "\"NBO\""}});
   {

@@ -257,6 +257,7 @@ export class FakeApi {
       state: 'connected',
       lastContact: new Date(Date.now() - 130_000).toISOString(),
       backlogUp: 12,
+      backlogDown: 0,
       agree: true,
       conflicts: this.list(hasConflict).records.length,
       quarantined: 0,

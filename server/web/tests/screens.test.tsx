@@ -259,6 +259,20 @@ test('the link page says in words how the link stands', async () => {
   expect(screen.getByText(/Failed: The line was cut/)).toBeTruthy();
 });
 
+test('the search says where not all has come from headquarters yet', async () => {
+  show('/', (api) => {
+    api.sync = { backlogDown: 7 };
+  });
+  await screen.findByText(/may still be on its way/);
+});
+
+test('the search says nothing of that where all has come', async () => {
+  const { app } = show('/');
+  await screen.findByRole('search');
+  await waitFor(() => expect(app.link.link.get().sync).toBeDefined());
+  expect(screen.queryByText(/may still be on its way/)).toBeNull();
+});
+
 test('a hand-over names the office and the reason', async () => {
   const { api } = show(`/records/${kCase}`);
   fireEvent.click(await screen.findByRole('button', { name: 'Hand over…', hidden: true }));

@@ -44,6 +44,8 @@ export const ar: Messages = {
   },
   'find.none': 'لم يُعثر على شيء في هذا المكتب.',
   'find.noneYet': 'لا توجد سجلات بعد.',
+  'find.incomplete':
+    'لم تصل كل السجلات من المقر الرئيسي بعد. ما لا تجده قد يكون في الطريق.',
   'find.new': 'جديد: {kind}',
   'find.newHeading': 'تسجيل',
 

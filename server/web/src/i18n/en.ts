@@ -38,6 +38,8 @@ export const en = {
   'find.count': { one: '{count} record shown', other: '{count} records shown' },
   'find.none': 'Nothing was found at this office.',
   'find.noneYet': 'There are no records yet.',
+  'find.incomplete':
+    'Not all records have come from headquarters yet. What you do not find may still be on its way.',
   'find.new': 'New: {kind}',
   'find.newHeading': 'Register',
 

@@ -38,6 +38,8 @@ export const es: Messages = {
   'find.count': { one: '{count} registro mostrado', other: '{count} registros mostrados' },
   'find.none': 'No se encontró nada en esta oficina.',
   'find.noneYet': 'Todavía no hay registros.',
+  'find.incomplete':
+    'Aún no han llegado todos los registros de la sede. Lo que no encuentre puede estar en camino.',
   'find.new': 'Nuevo: {kind}',
   'find.newHeading': 'Registrar',
 

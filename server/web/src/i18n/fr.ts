@@ -38,6 +38,8 @@ export const fr: Messages = {
   'find.count': { one: '{count} fiche affichée', other: '{count} fiches affichées' },
   'find.none': 'Rien n’a été trouvé dans ce bureau.',
   'find.noneYet': 'Il n’y a encore aucune fiche.',
+  'find.incomplete':
+    'Les fiches ne sont pas encore toutes arrivées du siège. Ce que vous ne trouvez pas est peut-être en route.',
   'find.new': 'Nouveau : {kind}',
   'find.newHeading': 'Enregistrer une fiche',
 

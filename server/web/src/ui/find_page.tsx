@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { useObserved } from '../store/observable';
 import { inLanguage } from '../store/programmes';
 import { paths } from '../store/router';
 import { LinkTo, PageHeading } from './elements';
@@ -86,6 +87,22 @@ function NewRecordLinks() {
   );
 }
 
+/** Said where people conclude from what is not there; the number is on the page of the link. */
+function IncompleteNotice() {
+  const { sync } = useObserved(useApp().link.link);
+  const translator = useTranslator();
+  const isIncomplete = sync?.role === 'office' && sync.backlogDown !== 0;
+  return (
+    <div role="status">
+      {isIncomplete && (
+        <p class="notice">
+          <LinkTo to={paths.link}>{translator.text('find.incomplete')}</LinkTo>
+        </p>
+      )}
+    </div>
+  );
+}
+
 export function FindPage({ q, kind }: { q: string; kind: string }) {
   const translator = useTranslator();
   return (
@@ -95,6 +112,7 @@ export function FindPage({ q, kind }: { q: string; kind: string }) {
       <div class="columns">
         <section aria-labelledby="results">
           <h2 id="results">{translator.text(q === '' ? 'find.recent' : 'find.results')}</h2>
+          <IncompleteNotice />
           <RecordList q={q} kind={kind} />
         </section>
         <NewRecordLinks />
