@@ -1,4 +1,10 @@
-"""Sums up what gcov counted for the files of sync/: lines, and branches of join and admission."""
+"""Sums up what gcov counted for the files of sync/: lines, and branches of join and admission.
+
+Of the branches, those are left out that only an exception takes which no test can cause (memory,
+the disk): out of a call, past a `catch` of another kind, and in what is destroyed on the way. The
+last are conditions that were never asked on a line that ran; where an `&&` keeps one from being
+asked, the condition before it is told.
+"""
 
 import glob
 import json
@@ -20,23 +26,41 @@ def counted(build):
         yield from json.loads(text)["files"]
 
 
+def asked(line):
+    """The conditions of a line that were asked, or all where it never ran: their branches' counts."""
+    conditions = []
+    for branch in line["branches"]:
+        if branch["fallthrough"] or not conditions:
+            conditions.append([])
+        conditions[-1].append(branch)
+    for number, condition in enumerate(conditions):
+        if any(branch["throw"] for branch in condition):
+            continue
+        counts = [branch["count"] for branch in condition]
+        if any(counts) or line["count"] == 0:
+            yield number, counts
+
+
 def main():
     build = sys.argv[1]
     root = str(Path.cwd()) + "/"
     lines = defaultdict(dict)
     branches = defaultdict(dict)
+    texts = {}
     for file in counted(build):
         name = str((Path(build) / file["file"]).resolve()).removeprefix(root)
         if not name.startswith("sync/"):
             continue
+        texts.setdefault(name, Path(name).read_text(encoding="utf-8").splitlines())
         for line in file["lines"]:
             number = line["line_number"]
             lines[name][number] = lines[name].get(number, 0) + line["count"]
-            for index, branch in enumerate(line["branches"]):
-                if branch["throw"]:
-                    continue  # an exception out of a call: memory, the disk
-                key = (number, index)
-                branches[name][key] = branches[name].get(key, 0) + branch["count"]
+            if texts[name][number - 1].lstrip().startswith("} catch"):
+                continue
+            for condition, counts in asked(line):
+                for index, count in enumerate(counts):
+                    key = (number, line.get("function_name"), condition, index)
+                    branches[name][key] = branches[name].get(key, 0) + count
     total = taken = 0
     fails = False
     for name in sorted(lines):

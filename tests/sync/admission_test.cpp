@@ -226,6 +226,11 @@ TEST_F(Admission, RefusesAHandOverAskedForByAnotherThanTheCustodian) {
   asks.writes[0].value = "\"handover\"";
   asks.writes.push_back({"to", {}, "\"NBO\""});
   expectRefused(hostile_.next({asks}), "field-is-the-custodians");
+  const RecordId own = hq_.create("case_file", {{"_custody", "\"NBO\""}});
+  Edit may = asks;
+  may.record.number = 3;
+  may.writes[1].value = referenceValue(own);
+  EXPECT_EQ(hostile_.send({hostile_.next({may})}), 0U);
 }
 
 TEST_F(Admission, RefusesCustodyWrittenByAnOffice) {

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "crypto/failure.h"
+#include "sync/binding.h"
 #include "tests/support/seeded_random.h"
 #include "tests/support/sync_nodes.h"
 
@@ -164,6 +166,19 @@ TEST(Join, OfEqualValuesIsNoConflict) {
   joinSibling(field, {{3, 1}, {}, "\"y\"", 4, "c@C"});
   EXPECT_TRUE(inConflict(field));
   EXPECT_EQ(latest(field).author, "b@B");
+}
+
+TEST(Records, HaveNoFieldWithoutAWrite) {
+  Record record;
+  record.fields["name"] = {};
+  EXPECT_EQ(record.field("name"), nullptr);
+  EXPECT_EQ(record.field("need"), nullptr);
+  EXPECT_EQ(record.value("name"), "");
+}
+
+TEST(Records, KnowTheFieldThatAPartBelongsTo) {
+  EXPECT_EQ(fieldOfPart(partName("name", kBoundPart)), "name");
+  EXPECT_EQ(fieldOfPart("name"), "name");
 }
 
 TEST(Sums, AddAndSubtractWithCarry) {
