@@ -259,6 +259,16 @@ test('the link page says in words how the link stands', async () => {
   expect(screen.getByText(/Failed: The line was cut/)).toBeTruthy();
 });
 
+test('an office that has not joined headquarters says so, and works', async () => {
+  const { app } = show('/', (api) => {
+    api.sync = { state: 'not-enrolled', hq: null, lastContact: null, backlogDown: null };
+  });
+  await screen.findByText(/Not joined/);
+  expect(screen.queryByText(/may still be on its way/)).toBeNull();
+  app.router.go('/link');
+  await screen.findByText(/stays on this server alone/);
+});
+
 test('the search says where not all has come from headquarters yet', async () => {
   show('/', (api) => {
     api.sync = { backlogDown: 7 };

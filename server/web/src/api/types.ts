@@ -328,7 +328,7 @@ export interface Leaf {
   readonly agree?: boolean | null;
 }
 
-export type LinkState = 'connected' | 'offline' | 'paused' | 'hub';
+export type LinkState = 'connected' | 'offline' | 'paused' | 'hub' | 'not-enrolled';
 
 export interface SyncAnswer {
   readonly role: string;

@@ -139,16 +139,12 @@ export const ar: Messages = {
   'conflicts.settling': 'جارٍ الحفظ…',
   'conflicts.settled': 'حُسم: {field}',
   'conflicts.chooseFirst': 'اختر نسخة أولًا.',
-  'conflicts.deletion':
-    'سجل محذوف',
+  'conflicts.deletion': 'سجل محذوف',
   'conflicts.deletedUnread':
     'حذف شخص هذا السجل دون أن يقرأ ما كتبه آخرون فيه. يبقى إلى أن يقرر أحد.',
-  'conflicts.keep':
-    'إبقاء السجل',
-  'conflicts.deleteAll':
-    'حذفه رغم ذلك',
-  'conflicts.moved':
-    'اتُّخذ هذا القرار على قيم أخرى. تغيّر منذ ذلك الحين: {fields}. قرّر من جديد.',
+  'conflicts.keep': 'إبقاء السجل',
+  'conflicts.deleteAll': 'حذفه رغم ذلك',
+  'conflicts.moved': 'اتُّخذ هذا القرار على قيم أخرى. تغيّر منذ ذلك الحين: {fields}. قرّر من جديد.',
 
   'history.title': 'السجل الزمني',
   'history.of': 'السجل الزمني: {title}',
@@ -192,6 +188,7 @@ export const ar: Messages = {
   'link.badge.offline': 'لا اتصال',
   'link.badge.paused': 'متوقف مؤقتًا',
   'link.badge.hub': 'المقر الرئيسي',
+  'link.badge.alone': 'غير منضم',
   'link.badge.unknown': 'تعذر بلوغ الخادم',
   'link.badge.waiting': '{count} بالانتظار',
   'link.connected': 'متصل بالمقر الرئيسي، آخر اتصال {ago}.',
@@ -200,6 +197,8 @@ export const ar: Messages = {
   'link.offlineNever': 'لم يحدث أي اتصال بالمقر الرئيسي بعد.',
   'link.paused': 'أوقف أحد التقنيين الاتصال مؤقتًا.',
   'link.hub': 'هذا الخادم هو المقر الرئيسي، وإليه ترسل المكاتب تغييراتها.',
+  'link.alone':
+    'لم ينضم هذا المكتب إلى المقر الرئيسي بعد: كل ما يُحفظ يبقى على هذا الخادم وحده. أخبر أحد التقنيين.',
   'link.unknown': 'تعذر بلوغ خادم هذا المكتب من هذا الحاسوب.',
   'link.carryOn': 'يمكنك متابعة العمل: كل شيء محفوظ هنا وسيُرسل لاحقًا.',
   'link.upNone': 'لا تغييرات بانتظار الإرسال.',

@@ -113,14 +113,11 @@ export const en = {
   'conflicts.settling': 'Saving…',
   'conflicts.settled': 'Settled: {field}',
   'conflicts.chooseFirst': 'Choose a version first.',
-  'conflicts.deletion':
-    'Deleted record',
+  'conflicts.deletion': 'Deleted record',
   'conflicts.deletedUnread':
     'Somebody deleted this record without having read what others wrote in it. It stays until somebody decides.',
-  'conflicts.keep':
-    'Keep the record',
-  'conflicts.deleteAll':
-    'Delete it all the same',
+  'conflicts.keep': 'Keep the record',
+  'conflicts.deleteAll': 'Delete it all the same',
   'conflicts.moved':
     'This was decided on other values. Since then have changed: {fields}. Decide again.',
 
@@ -167,6 +164,7 @@ export const en = {
   'link.badge.offline': 'No link',
   'link.badge.paused': 'Paused',
   'link.badge.hub': 'Headquarters',
+  'link.badge.alone': 'Not joined',
   'link.badge.unknown': 'Server not reached',
   'link.badge.waiting': '{count} waiting',
   'link.connected': 'Connected to headquarters, last contact {ago}.',
@@ -175,6 +173,8 @@ export const en = {
   'link.offlineNever': 'There has been no contact with headquarters yet.',
   'link.paused': 'The link has been put on hold by a technician.',
   'link.hub': 'This server is headquarters; the offices bring their changes here.',
+  'link.alone':
+    'This office has not joined headquarters yet: all that is saved stays on this server alone. Ask a technician.',
   'link.unknown': 'The server of this office cannot be reached from this computer.',
   'link.carryOn': 'You can go on working: everything is kept here and goes up later.',
   'link.upNone': 'No change waits to go up.',

@@ -113,14 +113,11 @@ export const es: Messages = {
   'conflicts.settling': 'Guardando…',
   'conflicts.settled': 'Resuelto: {field}',
   'conflicts.chooseFirst': 'Elija primero una versión.',
-  'conflicts.deletion':
-    'Ficha eliminada',
+  'conflicts.deletion': 'Ficha eliminada',
   'conflicts.deletedUnread':
     'Alguien eliminó esta ficha sin haber leído lo que otros escribieron en ella. Se conserva hasta que alguien decida.',
-  'conflicts.keep':
-    'Conservar la ficha',
-  'conflicts.deleteAll':
-    'Eliminarla de todos modos',
+  'conflicts.keep': 'Conservar la ficha',
+  'conflicts.deleteAll': 'Eliminarla de todos modos',
   'conflicts.moved':
     'Esto se decidió con otros valores. Desde entonces han cambiado: {fields}. Decida de nuevo.',
 
@@ -167,6 +164,7 @@ export const es: Messages = {
   'link.badge.offline': 'Sin enlace',
   'link.badge.paused': 'En pausa',
   'link.badge.hub': 'Sede',
+  'link.badge.alone': 'Sin incorporar',
   'link.badge.unknown': 'Servidor no disponible',
   'link.badge.waiting': '{count} en espera',
   'link.connected': 'Conectado con la sede, último contacto {ago}.',
@@ -175,6 +173,8 @@ export const es: Messages = {
   'link.offlineNever': 'Todavía no ha habido contacto con la sede.',
   'link.paused': 'Un técnico ha puesto el enlace en pausa.',
   'link.hub': 'Este servidor es la sede; las oficinas traen aquí sus cambios.',
+  'link.alone':
+    'Esta oficina aún no se ha incorporado a la sede: todo lo guardado queda solo en este servidor. Avise a un técnico.',
   'link.unknown': 'El servidor de esta oficina no está disponible desde este ordenador.',
   'link.carryOn': 'Puede seguir trabajando: todo se guarda aquí y se enviará más tarde.',
   'link.upNone': 'Ningún cambio espera para enviarse.',

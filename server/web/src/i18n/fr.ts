@@ -117,14 +117,11 @@ export const fr: Messages = {
   'conflicts.settling': 'Enregistrement…',
   'conflicts.settled': 'Tranché : {field}',
   'conflicts.chooseFirst': 'Choisissez d’abord une version.',
-  'conflicts.deletion':
-    'Dossier supprimé',
+  'conflicts.deletion': 'Dossier supprimé',
   'conflicts.deletedUnread':
     'Quelqu’un a supprimé cette fiche sans avoir lu ce que d’autres y ont écrit. Elle reste jusqu’à ce que quelqu’un décide.',
-  'conflicts.keep':
-    'Garder la fiche',
-  'conflicts.deleteAll':
-    'La supprimer quand même',
+  'conflicts.keep': 'Garder la fiche',
+  'conflicts.deleteAll': 'La supprimer quand même',
   'conflicts.moved':
     'Cette décision reposait sur d’autres valeurs. Ont changé depuis : {fields}. Décidez de nouveau.',
 
@@ -171,6 +168,7 @@ export const fr: Messages = {
   'link.badge.offline': 'Sans liaison',
   'link.badge.paused': 'En pause',
   'link.badge.hub': 'Siège',
+  'link.badge.alone': 'Non rattaché',
   'link.badge.unknown': 'Serveur injoignable',
   'link.badge.waiting': '{count} en attente',
   'link.connected': 'Connecté au siège, dernier contact {ago}.',
@@ -179,6 +177,8 @@ export const fr: Messages = {
   'link.offlineNever': 'Il n’y a encore eu aucun contact avec le siège.',
   'link.paused': 'La liaison a été suspendue par un technicien.',
   'link.hub': 'Ce serveur est le siège ; les bureaux y apportent leurs modifications.',
+  'link.alone':
+    'Ce bureau n’est pas encore rattaché au siège : tout ce qui est enregistré reste sur ce seul serveur. Parlez-en à un technicien.',
   'link.unknown': 'Le serveur de ce bureau est injoignable depuis cet ordinateur.',
   'link.carryOn': 'Vous pouvez continuer : tout est conservé ici et partira plus tard.',
   'link.upNone': 'Aucune modification n’attend d’être envoyée.',

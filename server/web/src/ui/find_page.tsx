@@ -91,7 +91,8 @@ function NewRecordLinks() {
 function IncompleteNotice() {
   const { sync } = useObserved(useApp().link.link);
   const translator = useTranslator();
-  const isIncomplete = sync?.role === 'office' && sync.backlogDown !== 0;
+  const isBelow = sync !== undefined && sync.state !== 'hub' && sync.state !== 'not-enrolled';
+  const isIncomplete = isBelow && sync.backlogDown !== 0;
   return (
     <div role="status">
       {isIncomplete && (

@@ -1,3 +1,4 @@
+import type { LinkState } from '../api/types';
 import type { MessageKey } from '../i18n/text';
 import type { Link } from '../store/link';
 import { useObserved } from '../store/observable';
@@ -5,7 +6,7 @@ import { paths } from '../store/router';
 import { LinkTo } from './elements';
 import { useApp, useTranslator } from './hooks';
 
-type Look = 'connected' | 'offline' | 'paused' | 'hub' | 'unknown';
+type Look = LinkState | 'unknown';
 
 function lookOf(link: Link): Look {
   if (!link.isServerReached) return 'unknown';
@@ -17,6 +18,7 @@ const kWords: Readonly<Record<Look, MessageKey>> = {
   offline: 'link.badge.offline',
   paused: 'link.badge.paused',
   hub: 'link.badge.hub',
+  'not-enrolled': 'link.badge.alone',
   unknown: 'link.badge.unknown',
 };
 

@@ -20,6 +20,8 @@ function stateSentence(sync: SyncAnswer, translator: Translator, now: number): s
       return translator.text('link.paused');
     case 'hub':
       return translator.text('link.hub');
+    case 'not-enrolled':
+      return translator.text('link.alone');
   }
 }
 
