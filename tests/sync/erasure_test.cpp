@@ -247,6 +247,20 @@ TEST(Erasure, KeepsTheOtherPartOfAChangeThatWasNotSentYet) {
   EXPECT_EQ(nodes.receipts().size(), 3U);
 }
 
+// What a phone had written to the case that stays is everywhere, and nothing of what was erased.
+void expectTheOtherPartKept(Erasing& nodes, TestNode& phone) {
+  nodes.settle();
+  EXPECT_EQ(nodes.hq.record(nodes.other)->value("name"), "\"both\"");
+  EXPECT_TRUE(nodes.hq.quarantine().empty());
+  exchangeAll(nodes.nbo(), phone);
+  nodes.settle();
+  nodes.expectGoneEverywhere();
+  EXPECT_FALSE(nodes.holdsWord(phone));
+  nodes.expectAgreement();
+  EXPECT_EQ(exchangeAll(nodes.nbo(), phone).agreement, Agreement::kAgree);
+  expectChainFollows(nodes.nbo());
+}
+
 TEST(Erasure, KeepsTheOtherPartOfAChangeThatAPhoneSendsAfterItsOfficeHasErased) {
   Erasing nodes;
   TestNode phone("NBO-P1", true, 60, "NBO");
@@ -257,15 +271,7 @@ TEST(Erasure, KeepsTheOtherPartOfAChangeThatAPhoneSendsAfterItsOfficeHasErased) 
   nodes.settle();
   ASSERT_FALSE(nodes.nbo().record(nodes.person));
   exchangeAll(nodes.nbo(), phone);
-  nodes.settle();
-  EXPECT_EQ(nodes.hq.record(nodes.other)->value("name"), "\"both\"");
-  EXPECT_TRUE(nodes.hq.quarantine().empty());
-  exchangeAll(nodes.nbo(), phone);
-  nodes.expectGoneEverywhere();
-  EXPECT_FALSE(nodes.holdsWord(phone));
-  nodes.expectAgreement();
-  EXPECT_EQ(exchangeAll(nodes.nbo(), phone).agreement, Agreement::kAgree);
-  expectChainFollows(nodes.nbo());
+  expectTheOtherPartKept(nodes, phone);
 }
 
 // Only who has had the child's birth knows that it goes with the person.
@@ -282,16 +288,7 @@ TEST(Erasure, OfAChildThatHeadquartersNeverHeardOfKeepsTheOtherPartOfItsChanges)
     tellOfErasures(nodes, nodes.nbo());
     ASSERT_FALSE(nodes.nbo().record(nodes.person));
     exchangeAll(nodes.nbo(), phone);
-    nodes.settle();
-    EXPECT_EQ(nodes.hq.record(nodes.other)->value("name"), "\"both\"");
-    EXPECT_TRUE(nodes.hq.quarantine().empty());
-    exchangeAll(nodes.nbo(), phone);
-    nodes.settle();
-    nodes.expectGoneEverywhere();
-    EXPECT_FALSE(nodes.holdsWord(phone));
-    nodes.expectAgreement();
-    EXPECT_EQ(exchangeAll(nodes.nbo(), phone).agreement, Agreement::kAgree);
-    expectChainFollows(nodes.nbo());
+    expectTheOtherPartKept(nodes, phone);
     EXPECT_EQ(nodes.receipts().size(), 3U);
   }
 }
