@@ -33,7 +33,7 @@ void writeLeafState(storage::Store& store, const std::string& hub, const LeafSta
   writer.varint(state.feed.number);
   writer.string(state.feed.within);
   writer.string(state.announced);
-  writer.varint(state.feedHead);
+  if (state.feedHead) writer.varint(*state.feedHead);
   store.setMeta(stateKey(hub), writer.bytes());
 }
 
@@ -55,8 +55,8 @@ LeafState readLeafState(storage::Store& store, const std::string& hub) {
 }
 
 std::optional<std::uint64_t> LeafState::toCome() const {
-  if (feed.epoch == 0) return std::nullopt;
-  return feedHead > feed.number ? feedHead - feed.number : 0;
+  if (!feedHead) return std::nullopt;
+  return *feedHead > feed.number ? *feedHead - feed.number : 0;
 }
 
 LeafExchange::LeafExchange(Replica& replica, storage::Connections& connections,
@@ -183,7 +183,8 @@ void LeafExchange::welcome(const Welcome& welcome) {
     store.addFeedEpoch(0, {state.feed.epoch, 0});
   }
   state.announced = welcome.rewind ? "" : announcing_;
-  state.feedHead = feedHead_ = welcome.feedHead;
+  feedHead_ = welcome.feedHead;
+  state.feedHead = feedHead_;
   // What begins to come now is written with its first frame.
   const bool mayBeWhole = before.toCome() != 0 && state.toCome() != before.toCome();
   for (const std::string& root : receipts_) store.removeReceipt(root);

@@ -27,9 +27,9 @@ struct LeafState {
   std::int64_t acknowledgedSeq = 0;  // the same as a journal entry: all up to it is at the hub
   FeedCursor feed;                   // how far this node has it
   std::string announced;  // hash of what the hub knows of the nodes below this one; empty: none
-  std::uint64_t feedHead = 0;  // the number of the feed's last entry, as the hub said it last
+  std::optional<std::uint64_t> feedHead;  // the number of the feed's last entry, as the hub said it
 
-  // Entries that have not come yet; nothing: the hub has never fed this node.
+  // Entries that have not come yet; nothing: the hub was never heard.
   std::optional<std::uint64_t> toCome() const;
 };
 // `hub`: its name where a node has more than one, a phone that is a guest at other offices.

@@ -116,7 +116,8 @@ void LeafExchange::welcomeByBundle(const Welcome& welcome) {
   if (isAhead) state.feed = from;
   if (from.epoch != before.feed.epoch && from.epoch != 0) store.addFeedEpoch(0, {from.epoch, 0});
   bundleIsOld_ = bundleIsOld_ || welcome.feedHead < state.feed.number;
-  state.feedHead = feedHead_ = std::max(state.feedHead, welcome.feedHead);
+  feedHead_ = std::max(state.feedHead.value_or(0), welcome.feedHead);
+  state.feedHead = feedHead_;
   const bool isComparable = !bundleIsOld_ && welcome.feedHead == state.feed.number &&
                             store.countUpwardAfter(state.acknowledgedSeq) == 0;
   if (isComparable) outcome_.agreement = welcome.agreement;

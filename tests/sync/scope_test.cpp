@@ -254,6 +254,8 @@ TEST_F(Scope, SaysHowMuchHasNotComeYetUntilTheLastPieceHas) {
     return readLeafState(store).toCome();
   };
   EXPECT_EQ(toCome(), std::nullopt);
+  exchangeAll(hq_, nairobi_);
+  EXPECT_EQ(toCome(), 0U) << "headquarters has nothing for it";
   const auto createThirty = [&] {
     for (int i = 0; i < 30; ++i) {
       const std::string text = jsonString(std::string(3000, static_cast<char>('A' + i)));
