@@ -82,6 +82,12 @@ std::optional<Records> quarantinedRecords(Work& work, const storage::LeafRow& le
   if (!store.hasQuarantine(leaf.name)) return records;
   const std::vector<storage::QuarantineRow> rows = store.quarantine(kMostQuarantined + 1);
   if (rows.size() > kMostQuarantined) return std::nullopt;
+  // What this node has let go of itself it can only tell by what it told the leaf of it.
+  const std::vector<std::string> left = store.releasingOrReleased(leaf.leaf);
+  const auto isAtLeaf = [&](const std::string& root) {
+    if (store.root(root)) return store.inScope(leaf.leaf, root);
+    return std::find(left.begin(), left.end(), root) == left.end();
+  };
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
     if (row->leaf != leaf.name || !row->isOpen()) continue;
     const std::optional<Change> read = readableChange(row->body);
@@ -94,9 +100,7 @@ std::optional<Records> quarantinedRecords(Work& work, const storage::LeafRow& le
                           : readable(work, edit.record).value_or(Record{edit.record, {}});
       joinEdit(record, change, edit);
       if (!record.isBorn()) continue;
-      const std::string root = record.root().bytes();
-      const bool isThere = store.root(root) ? store.inScope(leaf.leaf, root) : true;
-      if (isThere) records[edit.record] = std::move(record);
+      if (isAtLeaf(record.root().bytes())) records[edit.record] = std::move(record);
     }
   }
   return records;

@@ -160,6 +160,28 @@ TEST_F(Tree, LetsAnOfficeRemoveACaseOnlyWhenItsPhonesHaveHandedInTheirsAndRemove
   EXPECT_EQ(mombasa_.record(id)->value("status"), "\"late\"");
 }
 
+// It bears a note into the case before it has heard again that the case has gone. The office knows
+// no case any more to judge that by: the note waits there in sight, and the two agree.
+TEST_F(Tree, AgreesWithAnOlderCopyOfAPhoneThatWritesToACaseWhichTheOfficeHasLetGo) {
+  const RecordId id = phone_.create("case_file", {{"status", "\"open\""}});
+  settle();
+  const std::string copy = phone_.copyOfStore();
+  handOver(id, "MBA");
+  settle();
+  ASSERT_FALSE(nairobi_.record(id));
+  phone_.startOnCopy(copy);
+  const RecordId note = phone_.create("note", {{"text", "\"late\""}}, id);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_NE(exchange(nairobi_, phone_).agreement, Agreement::kDiffer);
+    exchange(hq_, nairobi_);
+  }
+  EXPECT_EQ(exchangeAll(nairobi_, phone_).agreement, Agreement::kAgree);
+  EXPECT_FALSE(phone_.record(id));
+  EXPECT_FALSE(phone_.record(note));
+  ASSERT_EQ(nairobi_.quarantine().size(), 1U);
+  EXPECT_EQ(decodeChange(nairobi_.quarantine()[0].body).edits[0].record, note);
+}
+
 TEST_F(Tree, DoesNotWaitForTheReceiptOfARevokedPhone) {
   const RecordId id = nairobi_.create("case_file", {{"status", "\"open\""}});
   settle();
