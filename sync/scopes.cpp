@@ -13,18 +13,41 @@ namespace {
 
 using storage::FeedType;
 
-void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::string& root);
-
-// A named root stays where its own fields say so or another root in scope still names it; else what
-// it names goes in the same way.
-void releaseNamed(Work& work, const storage::LeafRow& leaf, const std::string& root) {
-  for (const std::string& named : work.store().namedBy(root)) {
-    const std::optional<storage::RootRow> row = work.store().root(named);
-    if (!row || isMeantFor(*row, leaf, work.replica().node()) ||
-        !work.store().inScope(leaf.leaf, named))
-      continue;
-    if (!work.store().isNamedInScope(leaf.leaf, named, root)) releaseWithNamed(work, leaf, named);
+// What the leaf holds only because it is named: by this root, or by what this root brought with it.
+std::set<std::string> broughtBy(Work& work, const storage::LeafRow& leaf, const std::string& root) {
+  storage::Store& store = work.store();
+  std::set<std::string> brought;
+  std::vector<std::string> waiting{root};
+  while (!waiting.empty()) {
+    const std::string next = std::move(waiting.back());
+    waiting.pop_back();
+    for (const std::string& named : store.namedBy(next)) {
+      const std::optional<storage::RootRow> row = store.root(named);
+      if (!row || isMeantFor(*row, leaf, work.replica().node()) ||
+          !store.inScope(leaf.leaf, named) || !brought.insert(named).second)
+        continue;
+      waiting.push_back(named);
+    }
   }
+  return brought;
+}
+
+// A named root stays where its own fields say so or another root in scope still names it. Those
+// that name each other keep each other no longer than something else keeps one of them: all are
+// taken out, and what a root in scope names comes back, until nothing more does.
+void releaseNamed(Work& work, const storage::LeafRow& leaf, const std::string& root) {
+  storage::Store& store = work.store();
+  std::set<std::string> brought = broughtBy(work, leaf, root);
+  brought.erase(root);
+  for (const std::string& named : brought) store.removeScope(leaf.leaf, named);
+  for (bool moved = true; moved;) {
+    moved = std::erase_if(brought, [&](const std::string& named) {
+              if (!store.isNamedInScope(leaf.leaf, named, root)) return false;
+              store.addScope(leaf.leaf, named);
+              return true;
+            }) != 0;
+  }
+  for (const std::string& named : brought) release(work, leaf.leaf, named);
 }
 
 void releaseWithNamed(Work& work, const storage::LeafRow& leaf, const std::string& root) {

@@ -188,6 +188,33 @@ TEST_F(Scope, OfAPersonGoesWithTheCaseThoughAnotherPersonWhoGoesTooNamesIt) {
   EXPECT_TRUE(mombasa_.record(person));
 }
 
+// Each is named by the other, and neither by anything else that the office holds.
+TEST_F(Scope, OfTwoPersonsWhoNameEachOtherGoesWithTheCaseThatBroughtThem) {
+  const RecordId mother = mombasa_.create("person", {{"name", "\"A\""}});
+  const RecordId child = mombasa_.create("person", {{"mother", referenceValue(mother)}});
+  settle();
+  const RecordId id =
+      hq_.create("case_file", {{"person", referenceValue(mother)}, {"_custody", "\"NBO\""}});
+  hq_.create("note", {{"child", referenceValue(child)}}, mother);
+  const RecordId other = hq_.create("case_file", {{"_custody", "\"NBO\""}});
+  settle();
+  ASSERT_TRUE(nairobi_.record(mother));
+  ASSERT_TRUE(nairobi_.record(child));
+  handOver(id, "MBA");
+  settle();
+  EXPECT_FALSE(nairobi_.record(mother));
+  EXPECT_FALSE(nairobi_.record(child));
+  EXPECT_TRUE(mombasa_.record(mother));
+  // Where another case still names one of them, both stay.
+  hq_.edit(other, "person", referenceValue(child));
+  handOver(id, "NBO");
+  settle();
+  handOver(id, "MBA");
+  settle();
+  EXPECT_TRUE(nairobi_.record(mother));
+  EXPECT_TRUE(nairobi_.record(child));
+}
+
 TEST_F(Scope, SeesOnlyItsPartOfAChangeThatTouchesTwoCases) {
   const auto ids = createOneForEach();
   settle();
