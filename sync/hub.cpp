@@ -322,6 +322,8 @@ void HubExchange::startFeed(Welcome& welcome) {
   storage::Store& store = work.store();
   leaf_ = store.leafByName(leaf_.name).value_or(leaf_);
   const bool mended = checkSomeRoots(work) != 0;
+  const std::size_t released = letInAwaited(work, admitted_);  // for what its own hub has fed it
+  changesIn_ += released;
   const std::uint64_t before = store.numberedFeed(leaf_.leaf);
   begin(store, *hello_, welcome);
   noticeOlderCopy(store, *hello_, welcome);
@@ -342,7 +344,7 @@ void HubExchange::startFeed(Welcome& welcome) {
     noted = (isAll && hearReport(store, leaf_.name)) || noted;
   }
   const std::int64_t now = replica_.clock().nowMs();
-  const bool moved = mended || noted || welcome.feedHead != before ||
+  const bool moved = mended || noted || released != 0 || welcome.feedHead != before ||
                      leaf_.feedAcked != cursor.number ||
                      now - leaf_.lastContactMs > kContactWrittenEveryMs;
   if (!moved) return;

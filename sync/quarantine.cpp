@@ -62,13 +62,13 @@ void settle(Work& work, QuarantineRow& row, QuarantineState state, const std::st
   work.tellLeaves();
 }
 
-// Under its seal, where it came with one and has to go further up.
+// Under its seal, where it came with one and has to go further up. The leaf that brought it is fed
+// it as well: it may have let go of the records since, and got them back without this change.
 void letIn(Work& work, const storage::LeafRow& leaf, const Change& change, const QuarantineRow& row,
            const Admitted& admitted) {
   const bool hasHub = work.replica().hasHub();
   const bool sealed = row.proof.seal != 0 && hasHub;
-  const std::int64_t seq =
-      work.apply(change, leaf.leaf, {.roundabout = leaf.name != row.leaf, .sealed = sealed});
+  const std::int64_t seq = work.apply(change, leaf.leaf, {.roundabout = true, .sealed = sealed});
   if (seq != 0 && sealed) work.store().putSealed(seq, row.proof);
   if (!hasHub) flagLate(work, leaf, change);
   if (admitted) admitted(work, leaf, change);

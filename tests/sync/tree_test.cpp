@@ -182,6 +182,32 @@ TEST_F(Tree, AgreesWithAnOlderCopyOfAPhoneThatWritesToACaseWhichTheOfficeHasLetG
   EXPECT_EQ(decodeChange(nairobi_.quarantine()[0].body).edits[0].record, note);
 }
 
+// What waited for the case comes in when the case comes back, and the phone, which had let go of
+// both, gets both again.
+TEST_F(Tree, GivesAnOlderCopyOfAPhoneItsOwnChangeBackWithTheCaseThatCameBack) {
+  const RecordId id = phone_.create("case_file", {{"status", "\"open\""}});
+  settle();
+  const std::string copy = phone_.copyOfStore();
+  handOver(id, "MBA");
+  settle();
+  phone_.startOnCopy(copy);
+  phone_.edit(id, "status", "\"late\"");
+  exchangeAll(nairobi_, phone_);
+  ASSERT_FALSE(phone_.record(id));
+  ASSERT_EQ(nairobi_.quarantine().size(), 1U);
+  handOver(id, "NBO");
+  exchangeAll(hq_, nairobi_);
+  for (int i = 0; i < 4; ++i) {
+    exchangeAll(nairobi_, other_);
+    EXPECT_NE(exchange(nairobi_, phone_).agreement, Agreement::kDiffer);
+    exchangeAll(hq_, nairobi_);
+  }
+  for (TestNode* node : {&hq_, &nairobi_, &phone_, &other_}) {
+    EXPECT_EQ(node->record(id)->value("status"), "\"late\"") << node->name();
+  }
+  EXPECT_EQ(exchangeAll(nairobi_, phone_).agreement, Agreement::kAgree);
+}
+
 TEST_F(Tree, DoesNotWaitForTheReceiptOfARevokedPhone) {
   const RecordId id = nairobi_.create("case_file", {{"status", "\"open\""}});
   settle();
