@@ -39,7 +39,9 @@ std::string linkSentence(const Json& status) {
 std::string toComeSentence(const Json& status) {
   const auto toCome = status.find("backlogDown");
   if (toCome == status.end()) return {};
-  if (toCome->is_null()) return "Nothing has come from headquarters yet.";
+  if (toCome->is_null()) {
+    return "Headquarters has not said yet whether all its records for this office are here.";
+  }
   if (*toCome == 0) return {};
   return counted(toCome->get<std::int64_t>(), "change has", "changes have") +
          " not come from headquarters yet; the records here are not complete.";

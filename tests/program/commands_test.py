@@ -147,7 +147,7 @@ class Beside(program.ProgramTest):
             self.assertTrue(status["up"])
             self.assertEqual(status["backlogUp"], 2)  # the account's record and the person
             self.assertIsNone(status["backlogDown"])
-            self.assertIn("Nothing has come from headquarters yet",
+            self.assertIn("Headquarters has not said yet whether all",
                           self.assertDone(node.run("status", passphrase=False)))
             self.assertDone(node.run("check", passphrase=False))
             self.assertDone(node.run("reindex", passphrase=False))

@@ -336,7 +336,7 @@ export interface SyncAnswer {
   readonly hq?: { readonly url?: string } | null;
   readonly state: LinkState;
   readonly lastContact?: string | null;
-  /** Changes that wait to go up, and to come down; null where nothing has come down ever. */
+  /** Changes that wait to go up, and to come down; null where headquarters has not said it yet. */
   readonly backlogUp: number;
   readonly backlogDown?: number | null;
   /** Whether the last comparison of digests found the same; null when none could be made. */
